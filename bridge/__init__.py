@@ -1,0 +1,1 @@
+"""imbridge: run your app's in-app messaging from Slack."""

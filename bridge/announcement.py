@@ -1,0 +1,189 @@
+"""What is said of a delivery: begins with its state, quotes its text, and only a finished one sounds finished."""
+
+from collections.abc import Iterator
+
+from bridge.ledger import Act, Delivery, Part, Reason, State
+from bridge.phrases import Code, Moment, Phrase, Value, phrase
+from bridge.reply import Button, Buttons, Failure, Fields, Hint, Json, Paragraph, Reply, Tone
+from bridge.reply import Part as Said
+
+OPENING = 60
+"""Characters of a text that are quoted."""
+
+TONES = {
+    State.PROPOSED: Tone.TOLD,
+    State.PLANNED: Tone.WORKING,
+    State.SENDING: Tone.WORKING,
+    State.SENT: Tone.DONE,
+    State.REFUSED: Tone.PROBLEM,
+    State.UNKNOWN: Tone.DOUBT,
+    State.CANCELED: Tone.TOLD,
+}
+ENDED_BADLY = frozenset({State.REFUSED, State.UNKNOWN, State.CANCELED})
+# As `bridge.explain` names the same errors.
+CODES = {
+    Reason.UNREACHABLE: "unavailable",
+    Reason.REJECTED: "rejected",
+    Reason.QUOTA_USED_UP: "rate_limited",
+}
+UNDER_WAY = frozenset({State.PLANNED, State.SENDING})
+
+
+def announce(delivery: Delivery) -> Reply:
+    """The reply on a delivery, whatever its state; `data` has the service's own field names."""
+    state = delivery.state
+    title, explained = _title(delivery), _explained(delivery)
+    return Reply(
+        title,
+        tuple(_parts(delivery, explained)),
+        data=data_of(delivery),
+        tone=TONES[state],
+        private=delivery.count(State.REFUSED) == len(delivery.parts),
+        failure=_failure(delivery, title, explained) if state in ENDED_BADLY else None,
+    )
+
+
+def data_of(delivery: Delivery) -> dict[str, Json]:
+    """`msg-id`, `timestamp`, `delivery`, `state`, and of a notification `parts`, one for each call."""
+    first = delivery.parts[0]
+    found: dict[str, Json] = {
+        "msg-id": first.msg_id,
+        "timestamp": first.timestamp,
+        "delivery": delivery.id,
+        "state": delivery.state.value,
+    }
+    if delivery.plan.act is Act.NOTIFY:
+        found["parts"] = [part_data(part) for part in delivery.parts]
+    return found
+
+
+def part_data(part: Part) -> Json:
+    """A call's `state`, `msg-id` and `timestamp`."""
+    return {"state": part.state.value, "msg-id": part.msg_id, "timestamp": part.timestamp}
+
+
+def opening(text: str) -> str:
+    """The first words of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= OPENING else f"{line[: OPENING - 1].rstrip()}…"
+
+
+def _failure(delivery: Delivery, title: Phrase, explained: Phrase | None) -> Failure:
+    code = CODES.get(_telling(delivery).reason, delivery.state.value)
+    message = title if explained is None else phrase("{title}. {why}", title=title, why=explained)
+    return Failure(
+        code, message, phrase("Look at it with {command}.", command=Code(f"delivery show {delivery.id}"))
+    )
+
+
+def _telling(delivery: Delivery) -> Part:
+    """The part that says most about the whole: the first of the least settled."""
+    return next(part for part in delivery.parts if part.state is delivery.state)
+
+
+def _title(delivery: Delivery) -> Phrase:
+    text = opening(delivery.plan.text)
+    match delivery.state:
+        case State.PROPOSED:
+            return phrase("Proposed: “{text}”", text=text)
+        case State.PLANNED:
+            return phrase("Planned: “{text}”", text=text)
+        case State.SENDING:
+            return phrase("Sending: “{text}”", text=text)
+        case State.SENT:
+            return phrase("Sent: “{text}”", text=text)
+        case State.REFUSED:
+            return phrase("Refused: “{text}”", text=text)
+        case State.UNKNOWN:
+            return phrase("Unknown: “{text}”", text=text)
+        case State.CANCELED:
+            return phrase("Canceled: “{text}”", text=text)
+
+
+def _parts(delivery: Delivery, explained: Phrase | None) -> Iterator[Said]:
+    if explained is not None:
+        yield Paragraph(explained)
+    yield Fields(tuple(_rows(delivery)))
+    if delivery.state in UNDER_WAY and len(delivery.parts) > 1:
+        yield Buttons((Button(phrase("Stop"), f"delivery cancel {delivery.id}", danger=True),))
+    if delivery.state is State.UNKNOWN and not delivery.doubtful:
+        yield _question(delivery.id)
+        yield Hint(phrase("It is never repeated by machine: you decide."))
+
+
+def _question(delivery: str) -> Buttons:
+    return Buttons(
+        (
+            Button(phrase("It went out"), f"delivery resolve {delivery} sent"),
+            Button(phrase("Send again"), f"delivery resolve {delivery} again", danger=True),
+            Button(phrase("Give up"), f"delivery resolve {delivery} give-up"),
+        )
+    )
+
+
+def _rows(delivery: Delivery) -> Iterator[tuple[Phrase, Value]]:
+    yield phrase("To"), _audience(delivery)
+    yield phrase("From"), delivery.plan.sender
+    if len(delivery.parts) > 1 and delivery.state is not State.SENT:
+        done = delivery.count(State.SENT)
+        yield phrase("Calls done"), phrase("{done} of {total}", done=done, total=len(delivery.parts))
+    if delivery.state is State.SENT and len(delivery.parts) == 1:
+        part = delivery.parts[0]
+        yield phrase("Message"), Code(part.msg_id or "")
+        if part.timestamp is not None:
+            yield phrase("Time"), Moment(part.timestamp)
+    yield phrase("Delivery"), Code(delivery.id)
+
+
+def _audience(delivery: Delivery) -> Value:
+    plan = delivery.plan
+    match plan.act:
+        case Act.SEND:
+            return plan.name
+        case Act.NOTIFY:
+            return phrase(
+                "{count} user of {name}",
+                plural="{count} users of {name}",
+                count=len(plan.audience),
+                name=plan.name,
+            )
+        case Act.PUBLISH:
+            return phrase("all subscribers of {name}", name=plan.name)
+        case Act.BROADCAST:
+            return phrase("everyone, as {name}", name=plan.name)
+
+
+def _explained(delivery: Delivery) -> Phrase | None:
+    """Why the least settled part is where it is; nothing to explain while all goes well."""
+    told = _telling(delivery)
+    match told.reason:
+        case Reason.UNREACHABLE:
+            return phrase("The messaging service could not be reached; nothing of it went out.")
+        case Reason.REJECTED:
+            return phrase("The messaging service refused it: {words}", words=told.words)
+        case Reason.QUOTA_USED_UP:
+            return phrase("The service takes no more calls of this kind today; nothing of it went out.")
+        case Reason.RATE_LIMITED:
+            return phrase("The service takes no more calls of this kind for now; it goes on by itself.")
+        case Reason.ANSWER_LOST:
+            return phrase("No answer came: it may have gone out or not, and is being looked up.")
+        case Reason.PROCESS_ENDED:
+            return phrase(
+                "imbridge was stopped in the middle of it: it may have gone out or not, and is being looked up."
+            )
+        case Reason.FAULT:
+            return phrase(
+                "imbridge failed in the middle of it: it may have gone out or not, and is being looked up."
+            )
+        case Reason.NOT_FOUND:
+            return phrase("No answer came, and it is not to be found in the service: it may have gone out or not.")
+        case Reason.NO_TRACE:
+            return phrase("No answer came, and a transient message leaves no trace: it may have gone out or not.")
+        case Reason.NOT_ASKED:
+            return phrase("No answer came, and the service could not be asked: it may have gone out or not.")
+        case Reason.RECOGNISED:
+            return phrase("A plain string carries no delivery id: it was recognised by sender, text and time.")
+        case Reason.PERSON if delivery.state is State.CANCELED:
+            return phrase("A person stopped it.")
+        case _:
+            return None

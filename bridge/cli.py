@@ -1,0 +1,96 @@
+"""The `imbridge` program: parses its words and calls; imports what is heavy only where it is used."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from bridge.errors import BadConfiguration
+
+CONFIG = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The settings file; app.yaml in this folder where it exists.",
+)
+EXIT_REFUSED, EXIT_NOT_UNDERSTOOD = 1, 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="imbridge")
+def cli() -> None:
+    """Run your app's in-app messaging from Slack."""
+
+
+@cli.command()
+@CONFIG
+def serve(config: Path | None) -> None:
+    """Serve Slack: Socket Mode when SLACK_APP_TOKEN is set, else HTTP on HOST:PORT."""
+    from bridge import app
+    from bridge import config as settings
+
+    _run(app.serve(settings.load(config)))
+
+
+@cli.command()
+@CONFIG
+def demo(config: Path | None) -> None:
+    """Serve the playground: a Slack-like workspace beside the phones of three users, no account anywhere."""
+    from bridge import app
+    from bridge import config as settings
+
+    _run(app.demo(settings.load(config)))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8138, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--database-url", default=None, help="sqlite:///FILE or postgresql://…; a file in var/ when absent."
+)
+@CONFIG
+def realtime(host: str, port: int, database_url: str | None, config: Path | None) -> None:
+    """Run the self-hosted messaging server alone."""
+    from bridge import app
+    from bridge import config as settings
+
+    _run(app.realtime(settings.load(config), host, port, database_url))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--as", "actor", default=None, metavar="ACTOR", help="On whose behalf, for the records.")
+@CONFIG
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND...")
+def run(*, as_json: bool, actor: str | None, config: Path | None, words: tuple[str, ...]) -> None:
+    """Run one command, e.g. `imbridge run conv list`."""
+    from bridge import app, terminal
+    from bridge import config as settings
+
+    try:
+        reply = _run(app.run(settings.load(config), words, actor))
+    except BadConfiguration as error:
+        reply = app.misconfigured(error)
+    failed = reply.failure is not None
+    click.echo(terminal.json_line(reply) if as_json else terminal.text(reply), err=failed and not as_json)
+    if reply.failure is not None:
+        sys.exit(EXIT_REFUSED if reply.failure.understood else EXIT_NOT_UNDERSTOOD)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+def main() -> NoReturn:
+    """The console script: problems of the configuration are listed, without a traceback."""
+    try:
+        cli()
+    except BadConfiguration as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(EXIT_REFUSED)
+    sys.exit(0)

@@ -1,0 +1,51 @@
+"""All that a handler is given to act with; it reaches nothing else."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+from bridge.invocation import Invocation
+from bridge.reply import Reply
+
+if TYPE_CHECKING:
+    from bridge.clock import Clock
+    from bridge.commands import Registry
+    from bridge.conversations import Conversations
+    from bridge.delivery import Deliveries
+    from bridge.realtime.client import RealtimeClient
+
+Tell: TypeAlias = Callable[[Reply], Awaitable[None]]
+"""Shows how far a long command has come; each call replaces what the last one showed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a message is sent with when nothing else is said: its sender, and text as typed or as a plain string."""
+
+    sender: str | None = None
+    typed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the process."""
+
+    realtime: "RealtimeClient"
+    conversations: "Conversations"
+    deliveries: "Deliveries"
+    registry: "Registry"
+    defaults: Defaults
+    clock: "Clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Services):
+    """The services as one invocation sees them."""
+
+    invocation: Invocation
+    tell: Tell
+
+    @classmethod
+    def of(cls, services: Services, invocation: Invocation, tell: Tell) -> "Context":
+        given = {each.name: getattr(services, each.name) for each in fields(services)}
+        return cls(**given, invocation=invocation, tell=tell)

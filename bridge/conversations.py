@@ -1,0 +1,71 @@
+"""Finds the conversation that a person means by an id, a unique name, or an alias."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from bridge.commands import did_you_mean
+from bridge.errors import Refused
+from bridge.phrases import Code, phrase
+from bridge.realtime.client import RealtimeClient
+from bridge.realtime.models import Conversation, Kind
+from bridge.values import ConversationRef
+
+OBJECT_ID = re.compile(r"[0-9a-f]{24}")
+# How many names are looked through for the nearest to a misspelt one.
+NAMES_CONSIDERED = 1000
+AMBIGUOUS_SHOWN = 5
+
+
+class Conversations:
+    """Looks conversations up in the messaging service, afresh each time; `aliases` map a word to an id."""
+
+    def __init__(self, service: RealtimeClient, aliases: Mapping[str, str]) -> None:
+        self._service = service
+        self._aliases = aliases
+
+    async def resolve(self, ref: ConversationRef) -> Conversation:
+        """The one conversation meant. Refused: there is none (with the nearest name), or several of that name."""
+        wanted = self._aliases.get(ref, ref)
+        if OBJECT_ID.fullmatch(wanted):
+            found = await self._service.find_conversations({"objectId": wanted}, limit=1)
+            if found:
+                return found[0]
+        found = await self._service.find_conversations({"name": wanted}, limit=AMBIGUOUS_SHOWN + 1)
+        if len(found) == 1:
+            return found[0]
+        raise self._ambiguous(ref, found) if found else await self._unknown(ref)
+
+    async def resolve_service(self, ref: ConversationRef) -> Conversation:
+        """As `resolve`, and Refused when it is no system conversation."""
+        found = await self.resolve(ref)
+        if found.kind is not Kind.SYSTEM:
+            raise Refused(
+                phrase(
+                    "{name} is a {kind} conversation; this needs a system conversation.",
+                    name=Code(found.name or found.id),
+                    kind=found.kind.value,
+                ),
+                hint=phrase("See them with {command}.", command=Code("conv list --kind system")),
+                code="wrong_kind",
+            )
+        return found
+
+    def _ambiguous(self, ref: str, found: list[Conversation]) -> Refused:
+        shown = ", ".join(f"{each.id} ({each.kind.value})" for each in found[:AMBIGUOUS_SHOWN])
+        return Refused(
+            phrase("Several conversations are called {name}.", name=Code(ref)),
+            hint=phrase("Use an id instead: {ids}", ids=shown),
+            code="ambiguous",
+        )
+
+    async def _unknown(self, ref: str) -> Refused:
+        newest = await self._service.find_conversations({}, limit=NAMES_CONSIDERED)
+        names = {each.name for each in newest if each.name} | set(self._aliases)
+        near = get_close_matches(ref, names, 1, 0.5)
+        listing = phrase("See them with {command}.", command=Code("conv list"))
+        return Refused(
+            phrase("There is no conversation {name}.", name=Code(ref)),
+            hint=did_you_mean(near[0]) if near else listing,
+            code="not_found",
+        )

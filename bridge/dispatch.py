@@ -1,0 +1,90 @@
+"""The pipeline that every invocation takes: parse, authorize, record, act, answer."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Protocol
+
+from bridge import access
+from bridge.commands import Effect
+from bridge.context import Context, Services, Tell
+from bridge.errors import BridgeError, Refused
+from bridge.explain import explain
+from bridge.invocation import Invocation
+from bridge.metrics import Metrics
+from bridge.parse import Understood, line_of, understand
+from bridge.phrases import Code, phrase
+from bridge.reply import Failure, Reply
+from bridge.values import Reading
+
+log = logging.getLogger(__name__)
+# A delivery records its own request together with its intent, in one transaction.
+CLAIMED_HERE = frozenset({Effect.CHANGES, Effect.DESTROYS})
+
+
+class Requests(Protocol):
+    """The durable memory of requests that have acted."""
+
+    async def claim(self, request: str) -> bool:
+        """True: it is new, and now remembered. False: it has acted before, on this replica or another."""
+
+
+class Dispatcher:
+    """Runs invocations; one instance serves every door."""
+
+    def __init__(
+        self, services: Services, policy: access.Policy, requests: Requests, metrics: Metrics
+    ) -> None:
+        self._services = services
+        self._policy = policy
+        self._requests = requests
+        self._metrics = metrics
+
+    async def __call__(self, invocation: Invocation, tell: Tell) -> Reply:
+        """The reply to one invocation. Raises nothing but cancellation: what goes wrong becomes the reply."""
+        name = ""
+        started = perf_counter()
+        try:
+            understood = self._understand(invocation)
+            name = understood.command.name
+            await self._authorize(understood, invocation)
+            context = Context.of(self._services, invocation, tell)
+            reply = await understood.command.call(context, understood.arguments)
+        except Exception as error:  # noqa: BLE001 - the one place where anything becomes a reply
+            reply = self._failed(error, invocation, name)
+        outcome = reply.failure.code if reply.failure else reply.tone.value
+        self._metrics.commands.labels(name, invocation.trigger, outcome).inc()
+        self._metrics.seconds.labels(name).observe(perf_counter() - started)
+        log.info("%s %s by %s: %s", invocation.id, name or "?", invocation.actor.id, outcome)
+        return reply.named(name)
+
+    def _understand(self, invocation: Invocation) -> Understood:
+        registry = self._services.registry
+        reading = Reading(invocation.at, invocation.actor.zone or "UTC")
+        return understand(line_of(invocation, registry), registry, reading)
+
+    async def _authorize(self, understood: Understood, invocation: Invocation) -> None:
+        decision = access.decide(self._policy, understood.command, invocation, understood.arguments)
+        if not decision.allowed:
+            raise Refused(decision.why, code="denied")
+        if understood.command.effect in CLAIMED_HERE and not await self._requests.claim(invocation.request):
+            raise Refused(phrase("This request was carried out already."), code="repeated")
+
+    def _failed(self, error: Exception, invocation: Invocation, name: str) -> Reply:
+        known = error if isinstance(error, BridgeError) else explain(error)
+        if known is not None:
+            return Reply.of_error(known)
+        fault = secrets.token_hex(4)
+        log.error("%s %s failed with fault %s", invocation.id, name or "?", fault, exc_info=error)
+        return Reply.of_failure(
+            Failure(
+                "internal",
+                phrase("Something went wrong in imbridge itself."),
+                phrase("Give this error id to whoever runs it: {id}", id=Code(fault)),
+                fault,
+            )
+        )
+
+
+Dispatch = Callable[[Invocation, Tell], Awaitable[Reply]]

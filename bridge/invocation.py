@@ -1,0 +1,51 @@
+"""The one thing that enters: who asks for what, where, and how it came."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Trigger(StrEnum):
+    """How an invocation came about; access rules can tell them apart."""
+
+    SLASH = "slash"
+    BUTTON = "button"
+    FORM = "form"
+    SCHEDULE = "schedule"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `id` is a Slack user id, `terminal:NAME` or `schedule:NAME`; `zone` an IANA name."""
+
+    id: str
+    name: str = ""
+    locale: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where it was asked and the reply belongs: a channel of a Slack team; both empty at the terminal."""
+
+    team: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command line with its origin.
+
+    `line` is the text as typed; `words` is set instead where a shell has split it, so that boundaries stay.
+    `request` names what carried it (Slack's trigger id, a fire's key): the same one never acts twice.
+    `at` is when it was asked, UTC milliseconds.
+    """
+
+    id: str
+    request: str
+    actor: Actor
+    place: Place
+    trigger: Trigger
+    at: int
+    line: str = ""
+    words: tuple[str, ...] = field(default=())

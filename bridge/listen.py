@@ -1,0 +1,77 @@
+"""Serves an ASGI application on a socket until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bridge.errors import BadConfiguration, Problem
+
+GRACE_SECONDS = 3
+"""How long open requests may take to end; SIGTERM ends everything within 10 s (design.md section 5.2)."""
+
+
+class _Listener(uvicorn.Server):
+    """uvicorn without its own signal handlers, which would end the process before the parts are closed."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.begun = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.begun.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    """Answers from when the block begins until it ends; gives `http://HOST:PORT` with the real port.
+
+    BadConfiguration: the address cannot be had.
+    """
+    server = _Listener(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    with contextlib.closing(_bound(host, port)) as bound:
+        running = asyncio.create_task(server.serve(sockets=[bound]))
+        await server.begun.wait()
+        try:
+            shown = f"[{host}]" if ":" in host else host
+            yield f"http://{shown}:{bound.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise BadConfiguration(
+            (Problem(f"{host}:{port}", f"cannot be listened on: {error.strerror}"),)
+        ) from None
+
+
+async def told_to_stop() -> None:
+    """Returns at SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,195 @@
+"""From a line to a command and its arguments, or to a refusal that says what to type instead."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from bridge.commands import Command, Parameter, Registry, did_you_mean
+from bridge.errors import NotUnderstood
+from bridge.grammar import LONG_DASHES, OPTION, Line, Word, joined, split
+from bridge.invocation import Invocation
+from bridge.phrases import Code, Phrase, phrase
+from bridge.values import READERS, SEVERAL_IN_A_WORD, CommandLine, Reading, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A command with its arguments by name, those that were left out missing."""
+
+    command: Command
+    arguments: Mapping[str, Any]
+
+
+def line_of(invocation: Invocation, registry: Registry) -> Line:
+    """The invocation's line. One shell word that begins no command is a whole line (design.md section 5.4)."""
+    if not invocation.words:
+        return split(invocation.line)
+    kept = joined(invocation.words)
+    return split(invocation.words[0]) if len(invocation.words) == 1 and not registry.begins(kept) else kept
+
+
+def understand(line: Line, registry: Registry, reading: Reading) -> Understood:
+    """Parse a line. NotUnderstood: with what was wrong and what to type."""
+    command, named = registry.find(line)
+    try:
+        sorted_words = _Sorted.of(command, line, named, registry)
+        return Understood(command, _arguments(command, line, sorted_words, reading))
+    except NotUnderstood as error:
+        error.hint = error.hint or phrase("Type {usage}", usage=Code(command.usage))
+        raise
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The words behind a command's name, sorted into options and the rest."""
+
+    options: dict[str, list[str]] = field(default_factory=dict)
+    rest: list[Word] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, command: Command, line: Line, named: int, registry: Registry) -> "_Sorted":
+        found = cls()
+        words = iter(line.words[named:])
+        for word in words:
+            if _ends_options(command, word):
+                found.rest.extend(words)
+                break
+            option = word.option
+            name, equals, value = (option or "").partition("=")
+            known = command.options.get(name)
+            if option is None or known is None:
+                if option is not None:
+                    _refuse_misspelt(command, word, registry)
+                found.rest.append(word)
+            elif known.flag:
+                if equals:
+                    raise NotUnderstood(phrase("{option} takes no value.", option=Code(f"--{name}")))
+                found.options.setdefault(name, []).append("")
+            else:
+                found.options.setdefault(name, []).append(value if equals else _value(command, known, words))
+        return found
+
+
+def _ends_options(command: Command, word: Word) -> bool:
+    """`--`; or, before a command line, the one long dash that a phone makes of it."""
+    if word.quoted:
+        return False
+    lone_dash = len(word.text) == 1 and word.text in LONG_DASHES
+    return word.text == OPTION or (lone_dash and any(each.kind is CommandLine for each in command.parameters))
+
+
+def _value(command: Command, known: Parameter, words: Iterator[Word]) -> str:
+    following = next(words, None)
+    if following is None or (following.option or "").partition("=")[0] in command.options:
+        raise NotUnderstood(
+            phrase("{option} needs a value.", option=Code(f"--{known.word}")),
+            hint=phrase("Type {usage}", usage=Code(f"--{known.word} {known.noun}")),
+            code="missing_value",
+        )
+    return following.text
+
+
+def _refuse_misspelt(command: Command, word: Word, registry: Registry) -> None:
+    """A word with two dashes that looks like a slip is refused, never sent to people as text."""
+    name = (word.option or "").partition("=")[0]
+    if not name or not name[0].isalpha():
+        return
+    near = get_close_matches(name, command.options, 1, 0.7)
+    elsewhere = any(name in each.options for each in registry.commands.values())
+    takes_text = any(each.trailing for each in command.parameters)
+    if takes_text and not near and not elsewhere:
+        return
+    hint = did_you_mean(f"--{near[0]}") if near else None
+    if takes_text:
+        as_text = phrase("To send it as text, put {dashes} before the text.", dashes=Code(OPTION))
+        hint = phrase("{question} {otherwise}", question=hint, otherwise=as_text) if hint else as_text
+    raise NotUnderstood(
+        phrase("{command} has no option {option}.", command=Code(command.name), option=Code(f"--{name}")),
+        hint=hint,
+        code="unknown_option",
+    )
+
+
+def _arguments(command: Command, line: Line, words: _Sorted, reading: Reading) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for known in command.parameters:
+        if known.option and known.word in words.options:
+            found[known.name] = _option(known, words.options[known.word], reading)
+    rest = list(words.rest)
+    for known in command.positionals:
+        if not rest:
+            break
+        if known.trailing:
+            text = line.text(rest).strip()
+            rest = []
+            if text:
+                found[known.name] = _read(known, text, reading)
+        elif known.many:
+            found[known.name] = _several(known, [word.text for word in rest], reading)
+            rest = []
+        else:
+            found[known.name] = _read(known, rest.pop(0).text, reading)
+    if rest:
+        raise NotUnderstood(
+            phrase("{word} is one word too many.", word=Code(rest[0].text)),
+            hint=phrase(
+                "Put quotes around several words that belong together: {usage}", usage=Code(command.usage)
+            ),
+        )
+    _refuse_missing(command, found)
+    return found
+
+
+def _refuse_missing(command: Command, found: Mapping[str, Any]) -> None:
+    missing = [each for each in command.parameters if each.required and each.name not in found]
+    if missing:
+        first = missing[0]
+        what: Phrase = phrase("{command} needs {what}.", command=Code(command.name), what=Code(_asked(first)))
+        raise NotUnderstood(what, code="missing_argument")
+
+
+def _asked(known: Parameter) -> str:
+    return f"--{known.word} {known.noun}" if known.option else known.noun
+
+
+def _option(known: Parameter, typed: list[str], reading: Reading) -> Any:
+    if known.flag:
+        return True
+    if known.many:
+        return _several(known, typed, reading)
+    if len(typed) > 1:
+        raise NotUnderstood(phrase("{option} was given twice.", option=Code(f"--{known.word}")))
+    return _read(known, typed[0], reading)
+
+
+def _several(known: Parameter, typed: list[str], reading: Reading) -> tuple[Any, ...]:
+    words = typed
+    if known.kind in SEVERAL_IN_A_WORD:
+        words = [
+            each.strip() for word in typed for each in word.replace("，", ",").split(",") if each.strip()
+        ]
+    return tuple(_read(known, word, reading) for word in words)
+
+
+def _read(known: Parameter, word: str, reading: Reading) -> Any:
+    named = f"--{known.word}" if known.option else known.noun
+    if known.choices and word not in known.choices:
+        near = get_close_matches(word, known.choices, 1, 0.6)
+        raise NotUnderstood(
+            phrase("{name} is one of {choices}.", name=Code(named), choices=", ".join(known.choices)),
+            hint=did_you_mean(near[0]) if near else None,
+            code="bad_value",
+        )
+    try:
+        return READERS[known.kind](word, reading)
+    except Unreadable as error:
+        raise NotUnderstood(
+            phrase(
+                "{word} does not fit {name}: it takes {wanted}.",
+                word=Code(word),
+                name=Code(named),
+                wanted=error.wanted,
+            ),
+            code="bad_value",
+        ) from None

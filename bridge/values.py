@@ -1,0 +1,209 @@
+"""The kinds of value that commands take, and how each is read from a word."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NewType
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from bridge.phrases import Code, Phrase, phrase
+from bridge.reply import Json
+
+ConversationRef = NewType("ConversationRef", str)
+"""CONV: an id, a unique name, or an alias."""
+ClientId = NewType("ClientId", str)
+"""A user of the app, 1 to 64 characters (reference 1.9)."""
+MessageId = NewType("MessageId", str)
+Text = NewType("Text", str)
+"""The rest of the line as typed."""
+CommandLine = NewType("CommandLine", str)
+"""The rest of the line, itself a command."""
+Until = NewType("Until", int)
+"""A time ahead, UTC ms; a duration counts from now."""
+Since = NewType("Since", int)
+"""A time past, UTC ms; a duration counts back from now."""
+JsonObject = NewType("JsonObject", dict[str, Any])
+Url = NewType("Url", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """KEY=VALUE. `value` is JSON where the words are exactly that, else the words themselves."""
+
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """LAT,LON in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading a value depends on: now (UTC ms) and the author's zone (IANA)."""
+
+    now: int
+    zone: str
+
+
+class Unreadable(ValueError):
+    """A word is not of its kind; `wanted` says what would be."""
+
+    def __init__(self, wanted: Phrase) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
+Reader = Callable[[str, Reading], Any]
+UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+DURATION = re.compile(r"(?:\d+[smhdw])+")
+MILLISECONDS = re.compile(r"\d{11,14}")
+
+
+def duration_ms(text: str) -> int | None:
+    """`90s`, `1h30m`, `2d` in milliseconds; None: it is no duration."""
+    if not DURATION.fullmatch(text):
+        return None
+    return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhdw])", text))
+
+
+def _instant(text: str, reading: Reading) -> int:
+    if MILLISECONDS.fullmatch(text):
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+        local = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(reading.zone))
+        return int(local.astimezone(UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise Unreadable(
+            phrase(
+                "a time such as {iso}, a duration such as {duration}, or milliseconds",
+                iso=Code("2026-12-31T23:55"),
+                duration=Code("2h"),
+            )
+        ) from None
+
+
+def _until(text: str, reading: Reading) -> int:
+    ahead = duration_ms(text)
+    return reading.now + ahead if ahead is not None else _instant(text, reading)
+
+
+def _since(text: str, reading: Reading) -> int:
+    ago = duration_ms(text)
+    return reading.now - ago if ago is not None else _instant(text, reading)
+
+
+def _client_id(text: str, _: Reading) -> str:
+    if not 1 <= len(text) <= 64:
+        raise Unreadable(phrase("a client id of 1 to 64 characters"))
+    return text
+
+
+def _integer(text: str, _: Reading) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Unreadable(phrase("a whole number")) from None
+
+
+def _json_object(text: str, _: Reading) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise Unreadable(phrase("a JSON object; {reason}", reason=str(error))) from None
+    if not isinstance(found, dict):
+        raise Unreadable(phrase("a JSON object, such as {example}", example=Code('{"key": "value"}')))
+    return found
+
+
+def _attribute(text: str, _: Reading) -> Attribute:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise Unreadable(
+            phrase("{form}, such as {example}", form=Code("KEY=VALUE"), example=Code("topic=news"))
+        )
+    return Attribute(key, _json_or_text(value))
+
+
+def _json_or_text(text: str) -> Json:
+    """`3`, `true`, `{"a":1}` are JSON; `1.10` and `007` would lose characters as numbers, so they stay text."""
+    try:
+        found: Json = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(found, int | float) and not isinstance(found, bool) and json.dumps(found) != text:
+        return text
+    return found
+
+
+def _url(text: str, _: Reading) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise Unreadable(
+            phrase("an address that begins with {http} or {https}", http="http://", https="https://")
+        )
+    return text
+
+
+def _coordinates(text: str, _: Reading) -> Coordinates:
+    latitude, _comma, longitude = text.replace("，", ",").partition(",")
+    try:
+        found = Coordinates(float(latitude), float(longitude))
+    except ValueError:
+        found = Coordinates(float("nan"), float("nan"))
+    # NaN is in no range, so what could not be read fails here too.
+    if not (-90 <= found.latitude <= 90 and -180 <= found.longitude <= 180):
+        raise Unreadable(phrase("latitude and longitude, such as {example}", example=Code("31.23,121.47")))
+    return found
+
+
+def _as_typed(text: str, _: Reading) -> str:
+    return text
+
+
+READERS: Mapping[Any, Reader] = {
+    str: _as_typed,
+    ConversationRef: _as_typed,
+    MessageId: _as_typed,
+    Text: _as_typed,
+    CommandLine: _as_typed,
+    ClientId: _client_id,
+    int: _integer,
+    Until: _until,
+    Since: _since,
+    JsonObject: _json_object,
+    Attribute: _attribute,
+    Url: _url,
+    Coordinates: _coordinates,
+}
+NOUNS: Mapping[Any, str] = {
+    str: "NAME",
+    ConversationRef: "CONV",
+    MessageId: "MSGID",
+    Text: "TEXT",
+    CommandLine: "COMMAND",
+    ClientId: "ID",
+    int: "N",
+    Until: "WHEN",
+    Since: "WHEN",
+    JsonObject: "JSON",
+    Attribute: "KEY=VALUE",
+    Url: "URL",
+    Coordinates: "LAT,LON",
+}
+"""How usage lines name each kind."""
+
+SEVERAL_IN_A_WORD = frozenset({ClientId})
+"""Kinds that hold no comma, so that one word may list several."""

@@ -1,0 +1,206 @@
+"""Conversations: create, list, show, change, delete."""
+
+from typing import Annotated, Any, Literal
+
+from bridge.commands import Effect, Help, command
+from bridge.context import Context
+from bridge.errors import NotUnderstood
+from bridge.phrases import Code, Moment, Phrase, Value, phrase
+from bridge.realtime.models import Conversation, Kind, NewConversation
+from bridge.reply import Fields, Hint, Json, Part, Reply, Table
+from bridge.values import Attribute, ClientId, ConversationRef, JsonObject
+
+KINDS: dict[str, Kind | None] = {
+    "normal": Kind.NORMAL,
+    "system": Kind.SYSTEM,
+    "transient": Kind.TRANSIENT,
+    "all": None,
+}
+# A card names this many members; `member list` names them all.
+MEMBERS_SHOWN = 20
+
+
+@command(
+    "conv create",
+    Effect.CHANGES,
+    'conv create "Game Room" --member tom --member jerry',
+    "conv create News --system",
+    "conv create Lobby --transient --attr topic=general",
+)
+async def create(  # noqa: PLR0913 - one argument for each word of the grammar
+    ctx: Context,
+    name: str,
+    *,
+    member: Annotated[tuple[ClientId, ...], Help("who is in it from the start")] = (),
+    system: Annotated[bool, Help("speaks to subscribers, to chosen users, to everyone")] = False,
+    transient: Annotated[bool, Help("a chat room, whose members are whoever is online in it")] = False,
+    unique: Annotated[
+        bool, Help("the existing conversation of exactly these members, if there is one")
+    ] = False,
+    creator: Annotated[ClientId | None, Help("who counts as its creator")] = None,
+    attr: Annotated[tuple[Attribute, ...], Help("custom attributes")] = (),
+) -> Reply:
+    """Create a normal, system or transient conversation."""
+    _refuse_mixed_kinds(system=system, transient=transient, normal_only=bool(member) or unique)
+    kind = Kind.SYSTEM if system else Kind.TRANSIENT if transient else Kind.NORMAL
+    created = await ctx.realtime.create_conversation(
+        NewConversation(name, kind, member, unique, creator, {each.key: each.value for each in attr})
+    )
+    return Reply(
+        phrase("Created the {kind} conversation {name}.", kind=kind.value, name=Code(name)),
+        (Fields(((phrase("Id"), Code(created.id)),)),),
+        data={"name": name, **created.raw},
+    )
+
+
+def _refuse_mixed_kinds(*, system: bool, transient: bool, normal_only: bool) -> None:
+    if system and transient:
+        raise NotUnderstood(
+            phrase(
+                "A conversation is either {system} or {transient}.",
+                system=Code("--system"),
+                transient=Code("--transient"),
+            )
+        )
+    if normal_only and (system or transient):
+        raise NotUnderstood(
+            phrase(
+                "Only a normal conversation takes {member} and {unique}.",
+                member=Code("--member"),
+                unique=Code("--unique"),
+            ),
+            hint=phrase("Users join others by {command}.", command=Code("subscriber add")),
+        )
+
+
+@command("conv list", Effect.READS, "conv list", "conv list --kind system", "conv list --member tom")
+async def list_(  # noqa: PLR0913 - one argument for each word of the grammar
+    ctx: Context,
+    *,
+    kind: Literal["normal", "system", "transient", "all"] = "all",
+    name: Annotated[str | None, Help("only those whose name contains this")] = None,
+    member: Annotated[ClientId | None, Help("only those that this user is in")] = None,
+    where: Annotated[JsonObject | None, Help("a query in the service's own terms")] = None,
+    limit: int = 20,
+    skip: int = 0,
+) -> Reply:
+    """List conversations."""
+    _refuse_outside("--limit", limit, 1, 1000)
+    _refuse_outside("--skip", skip, 0, 1_000_000_000)
+    query: dict[str, Any] = dict(where or {})
+    if name is not None:
+        query["name"] = {"$regex": rf"\Q{name}\E"}
+    if member is not None:
+        query["m"] = member
+    found = await ctx.realtime.find_conversations(query, kind=KINDS[kind], skip=skip, limit=limit)
+    if not found:
+        return Reply(phrase("There is no such conversation."), data=[])
+    table = Table(
+        (phrase("Name"), phrase("Kind"), phrase("Members"), phrase("Id")),
+        tuple((each.name or "", each.kind.value, _size(each), Code(each.id)) for each in found),
+    )
+    more: tuple[Part, ...] = ()
+    if len(found) == limit:
+        more = (Hint(phrase("There may be more: {option}", option=Code(f"--skip {skip + limit}"))),)
+    return Reply(
+        phrase("{count} conversation", plural="{count} conversations", count=len(found)),
+        (table, *more),
+        data=[each.raw for each in found],
+    )
+
+
+def _refuse_outside(option: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise NotUnderstood(
+            phrase("{option} goes from {least} to {most}.", option=Code(option), least=least, most=most),
+            code="bad_value",
+        )
+
+
+def _size(conversation: Conversation) -> Value:
+    return len(conversation.members) if conversation.kind is Kind.NORMAL else ""
+
+
+@command("conv show", Effect.READS, "conv show news")
+async def show(ctx: Context, conv: ConversationRef) -> Reply:
+    """Show everything known of a conversation."""
+    found = await ctx.conversations.resolve(conv)
+    return Reply(
+        phrase("{name}, a {kind} conversation", name=Code(found.name or found.id), kind=found.kind.value),
+        (Fields(tuple(_facts(found))),),
+        data=found.raw,
+    )
+
+
+def _facts(found: Conversation) -> list[tuple[Phrase, Value]]:
+    rows: list[tuple[Phrase, Value]] = [
+        (phrase("Id"), Code(found.id)),
+        (phrase("Name"), found.name or "—"),
+        (phrase("Creator"), found.creator or "—"),
+        (phrase("Last message"), Moment(found.last_message_at) if found.last_message_at else "—"),
+        (phrase("System"), _yes_or_no(found.kind is Kind.SYSTEM)),
+        (phrase("Transient"), _yes_or_no(found.kind is Kind.TRANSIENT)),
+    ]
+    if found.kind is Kind.NORMAL:
+        rows += [(phrase("Members"), _clients(found.members)), (phrase("Muted by"), _clients(found.muted))]
+    if found.created_at is not None:
+        rows.append((phrase("Created"), Moment(found.created_at)))
+    rows += [(phrase("{key}", key=key), _shown(value)) for key, value in found.attributes.items()]
+    return rows
+
+
+def _yes_or_no(fact: bool) -> Phrase:
+    return phrase("yes") if fact else phrase("no")
+
+
+def _clients(ids: tuple[str, ...]) -> Value:
+    if len(ids) <= MEMBERS_SHOWN:
+        return ", ".join(ids) or "—"
+    shown = ", ".join(ids[:MEMBERS_SHOWN])
+    return phrase("{shown} and {more} more", shown=shown, more=len(ids) - MEMBERS_SHOWN)
+
+
+def _shown(value: object) -> Value:
+    return (
+        value if isinstance(value, str | int | float) and not isinstance(value, bool) else Code(repr(value))
+    )
+
+
+@command(
+    "conv set",
+    Effect.CHANGES,
+    'conv set lobby --name "Main Hall"',
+    "conv set lobby --attr topic=news --unset mood",
+)
+async def set_(
+    ctx: Context,
+    conv: ConversationRef,
+    *,
+    name: str | None = None,
+    attr: Annotated[tuple[Attribute, ...], Help("attributes to set")] = (),
+    unset: Annotated[tuple[str, ...], Help("attributes to take away")] = (),
+) -> Reply:
+    """Change a conversation's name and attributes."""
+    changes: dict[str, Json] = {each.key: each.value for each in attr}
+    changes |= {key: {"__op": "Delete"} for key in unset}
+    if name is not None:
+        changes["name"] = name
+    if not changes:
+        raise NotUnderstood(
+            phrase("{command} needs something to change.", command=Code("conv set")),
+            hint=phrase("Type {usage}", usage=Code(set_.usage)),
+        )
+    found = await ctx.conversations.resolve(conv)
+    updated = await ctx.realtime.update_conversation(found, changes)
+    return Reply(phrase("Changed {name}.", name=Code(name or found.name or found.id)), data=updated.raw)
+
+
+@command("conv delete", Effect.DESTROYS, "conv delete 5eccba570d3a42c5fd4e25c3")
+async def delete(ctx: Context, conv: ConversationRef) -> Reply:
+    """Delete a conversation; it cannot be brought back."""
+    found = await ctx.conversations.resolve(conv)
+    await ctx.realtime.delete_conversation(found)
+    return Reply(phrase("Deleted {name}.", name=Code(found.name or found.id)), data={"objectId": found.id})
+
+
+COMMANDS = (create, list_, show, set_, delete)
