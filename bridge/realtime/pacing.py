@@ -1,0 +1,66 @@
+"""Keeps the quotas' usage for the client: in memory here, behind a protocol that a database can take."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bridge.clock import Clock, now_ms
+from bridge.realtime import limits
+from bridge.realtime.limits import UNLIMITED, Family, Plan, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The answer to asking for a call: made room for at `at` (UTC ms), unless `wait_ms` is above zero."""
+
+    at: int
+    wait_ms: int
+    daily: bool = False
+    """Whether it is the day's total that is used up."""
+
+
+class Pacer(Protocol):
+    """Whoever keeps the usage: in memory here, in a database where several processes share one app."""
+
+    async def reserve(self, family: Family) -> Turn:
+        """Count one call, or say how long to wait."""
+        ...
+
+    async def release(self, family: Family, turn: Turn) -> None:
+        """Take back a call that was certainly not made."""
+        ...
+
+    async def penalise(self, family: Family, *, daily: bool) -> int:
+        """Note the service's 429; gives the milliseconds to wait."""
+        ...
+
+
+@dataclass(slots=True)
+class Meter:
+    """The usage of every family, kept in this process."""
+
+    plan: Plan = UNLIMITED
+    clock: Clock = now_ms
+    usages: dict[Family, Usage] = field(default_factory=lambda: {family: Usage() for family in Family})
+
+    async def reserve(self, family: Family) -> Turn:
+        """Count one call, or say how long to wait."""
+        now, quota, usage = self.clock(), self.plan.quota(family), self.usages[family]
+        counted = limits.reserve(usage, quota, now)
+        if counted is None:
+            return Turn(now, limits.wait_ms(usage, quota, now), limits.is_daily(usage, quota, now))
+        self.usages[family] = counted
+        return Turn(now, 0)
+
+    async def release(self, family: Family, turn: Turn) -> None:
+        """Take back a call that was certainly not made."""
+        self.usages[family] = limits.release(self.usages[family], turn.at, self.clock())
+
+    async def penalise(self, family: Family, *, daily: bool) -> int:
+        """Note the service's 429; gives the milliseconds to wait."""
+        now = self.clock()
+        self.usages[family] = limits.penalise(self.usages[family], now, daily=daily)
+        return limits.wait_ms(self.usages[family], self.plan.quota(family), now)
+
+    def wait_ms(self, family: Family) -> int:
+        """Milliseconds until the next call of the family fits; 0 when it fits now."""
+        return limits.wait_ms(self.usages[family], self.plan.quota(family), self.clock())
