@@ -29,6 +29,37 @@ CODES = {
 UNDER_WAY = frozenset({State.PLANNED, State.SENDING})
 
 
+EXPLANATIONS = {
+    Reason.UNREACHABLE: phrase("The messaging service could not be reached; nothing of it went out."),
+    Reason.QUOTA_USED_UP: phrase(
+        "The service takes no more calls of this kind today; nothing of it went out."
+    ),
+    Reason.RATE_LIMITED: phrase(
+        "The service takes no more calls of this kind for now; it goes on by itself."
+    ),
+    Reason.ANSWER_LOST: phrase("No answer came: it may have gone out or not, and is being looked up."),
+    Reason.PROCESS_ENDED: phrase(
+        "imbridge was stopped in the middle of it: it may have gone out or not, and is being looked up."
+    ),
+    Reason.FAULT: phrase(
+        "imbridge failed in the middle of it: it may have gone out or not, and is being looked up."
+    ),
+    Reason.NOT_FOUND: phrase(
+        "No answer came, and it is not to be found in the service: it may have gone out or not."
+    ),
+    Reason.NO_TRACE: phrase(
+        "No answer came, and a transient message leaves no trace: it may have gone out or not."
+    ),
+    Reason.NOT_ASKED: phrase(
+        "No answer came, and the service could not be asked: it may have gone out or not."
+    ),
+    Reason.RECOGNISED: phrase(
+        "It was recognised by its sender, text and time, which is weaker than by its delivery id."
+    ),
+    Reason.PERSON: phrase("A person stopped it."),
+}
+
+
 def announce(delivery: Delivery) -> Reply:
     """The reply on a delivery, whatever its state; `data` has the service's own field names."""
     state = delivery.state
@@ -156,34 +187,8 @@ def _audience(delivery: Delivery) -> Value:
 def _explained(delivery: Delivery) -> Phrase | None:
     """Why the least settled part is where it is; nothing to explain while all goes well."""
     told = _telling(delivery)
-    match told.reason:
-        case Reason.UNREACHABLE:
-            return phrase("The messaging service could not be reached; nothing of it went out.")
-        case Reason.REJECTED:
-            return phrase("The messaging service refused it: {words}", words=told.words)
-        case Reason.QUOTA_USED_UP:
-            return phrase("The service takes no more calls of this kind today; nothing of it went out.")
-        case Reason.RATE_LIMITED:
-            return phrase("The service takes no more calls of this kind for now; it goes on by itself.")
-        case Reason.ANSWER_LOST:
-            return phrase("No answer came: it may have gone out or not, and is being looked up.")
-        case Reason.PROCESS_ENDED:
-            return phrase(
-                "imbridge was stopped in the middle of it: it may have gone out or not, and is being looked up."
-            )
-        case Reason.FAULT:
-            return phrase(
-                "imbridge failed in the middle of it: it may have gone out or not, and is being looked up."
-            )
-        case Reason.NOT_FOUND:
-            return phrase("No answer came, and it is not to be found in the service: it may have gone out or not.")
-        case Reason.NO_TRACE:
-            return phrase("No answer came, and a transient message leaves no trace: it may have gone out or not.")
-        case Reason.NOT_ASKED:
-            return phrase("No answer came, and the service could not be asked: it may have gone out or not.")
-        case Reason.RECOGNISED:
-            return phrase("A plain string carries no delivery id: it was recognised by sender, text and time.")
-        case Reason.PERSON if delivery.state is State.CANCELED:
-            return phrase("A person stopped it.")
-        case _:
-            return None
+    if told.reason is Reason.REJECTED:
+        return phrase("The messaging service refused it: {words}", words=told.words)
+    if told.reason is Reason.PERSON and told.state is not State.CANCELED:
+        return None
+    return EXPLANATIONS.get(told.reason)

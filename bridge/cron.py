@@ -81,6 +81,20 @@ class Fire(NamedTuple):
     schedule: str
     instant: int
 
+    @property
+    def request(self) -> str:
+        """The key under which what it does is done once."""
+        return f"fire:{self.schedule}:{self.instant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A fire whose process ended; `acted` says that its command had begun to act."""
+
+    fire: Fire
+    state: FireState
+    acted: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

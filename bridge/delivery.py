@@ -2,21 +2,26 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.announcement import announce
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
-from bridge.invocation import Invocation
-from bridge.ledger import Act, Delivery, Outcome, Part, PartKey, Plan, Reason, State
+from bridge.errors import Refused
+from bridge.invocation import Invocation, Place
+from bridge.ledger import Act, Answer, Delivery, Outcome, Part, PartKey, Plan, Reason, State
+from bridge.lookup import Lookup, Patience, Sleep
+from bridge.phrases import Code, phrase
 from bridge.realtime.content import Plain
 from bridge.realtime.errors import NotSent, RateLimited, Rejected, Unknown
 from bridge.realtime.limits import Family
 from bridge.realtime.messages import BroadcastOptions, Push, SendOptions
 from bridge.realtime.models import Ref, Sent
+from bridge.reply import Reply
 
 if TYPE_CHECKING:
     from bridge.database.ledger import Ledger
@@ -24,16 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Deliveries", "Pace", "announce"]
 
-log = logging.getLogger(__name__)
+Post: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
+"""Says something in a place, of its own accord."""
 
-Sleep = Callable[[float], Awaitable[None]]
-"""Waits for some seconds; tests let the time pass at once."""
+log = logging.getLogger(__name__)
 
 FAMILIES = {
     Act.SEND: Family.MESSAGES,
     Act.NOTIFY: Family.MESSAGES,
     Act.PUBLISH: Family.SUBSCRIPTIONS,
     Act.BROADCAST: Family.BROADCASTS,
+}
+
+
+ANSWERS = {
+    Answer.SENT: State.SENT,
+    Answer.AGAIN: State.PLANNED,
+    Answer.GIVE_UP: State.CANCELED,
 }
 
 
@@ -45,6 +57,9 @@ class Pace:
     attempts: int = 4
     first_pause_ms: int = 500
     progress_ms: int = 2_000
+    take_over_seconds: float = 3.0
+    """How often what other processes have left is looked for."""
+    patience: Patience = field(default_factory=Patience)
 
 
 class Deliveries:
@@ -63,23 +78,68 @@ class Deliveries:
         self._clock = clock
         self._pace = pace
         self._sleep = sleep
+        self._lookup = Lookup(ledger, realtime, clock, pace.patience, sleep)
         self._shut_until: dict[Family, int] = {}
+        self._carried: Counter[str] = Counter()
+        self._resumed: set[asyncio.Task[None]] = set()
 
     async def carry_out(self, plan: Plan, invocation: Invocation, tell: Tell) -> Delivery:
         """Commit the plan and carry it out, telling now and then how far it has come.
 
         A request that has a delivery already gets that one as it stands; nothing is done for it again.
         """
-        planned = await self._ledger.plan(plan, invocation)
-        if not planned.fresh:
-            return planned.delivery
-        log.info("delivery %s planned: %s, %d calls", plan.id, plan.act, len(planned.delivery.parts))
-        await self._carry(planned.delivery, tell)
-        return await self._now(plan.id)
+        with self._carrying(plan.id):
+            planned = await self._ledger.plan(plan, invocation)
+            if not planned.fresh:
+                return planned.delivery
+            log.info("delivery %s planned: %s, %d calls", plan.id, plan.act, len(planned.delivery.parts))
+            return await self._carry(planned.delivery, tell)
+
+    async def resolve(self, delivery: str, answer: Answer, who: str, tell: Tell) -> Delivery | None:
+        """Do what a person decides of an unknown delivery. Refused: nothing waits for a decision."""
+        found = await self._ledger.show(delivery)
+        if found is None:
+            return None
+        outcome = Outcome(ANSWERS[answer], Reason.PERSON)
+        with self._carrying(delivery):
+            taken = [
+                await self._ledger.decide(PartKey(delivery, part.number), outcome, who)
+                for part in found.questioned
+            ]
+            if not any(taken):
+                raise Refused(
+                    phrase(
+                        "Nothing waits for a decision here: the delivery is {state}.", state=found.state.value
+                    ),
+                    hint=phrase("Look at it with {command}.", command=Code(f"delivery show {delivery}")),
+                    code="nothing_to_decide",
+                )
+            log.info("delivery %s: %s says %s of %d calls", delivery, who, answer, sum(taken))
+            return await self._carry(await self._now(delivery), tell)
+
+    async def take_over(self, post: Post) -> None:
+        """Until canceled: carry on what ended processes have left, and post what came of it where it was asked."""
+        try:
+            while True:
+                try:
+                    for delivery in await self._ledger.take_over(self._carried):
+                        self._resume(delivery, post)
+                except Exception:
+                    log.exception("the ledger could not be read; trying again")
+                await asyncio.sleep(self._pace.take_over_seconds)
+        finally:
+            for task in self._resumed:
+                task.cancel()
+            if self._resumed:
+                await asyncio.wait(self._resumed)
 
     async def show(self, delivery: str) -> Delivery | None:
         """One delivery as it stands."""
         return await self._ledger.show(delivery)
+
+    async def of_message(self, msg_id: str) -> Delivery | None:
+        """The delivery that a message belongs to, where it went out through us."""
+        return await self._ledger.of_message(msg_id)
 
     async def newest(self, limit: int, state: State | None = None) -> tuple[Delivery, ...]:
         """The newest deliveries, newest first, of one state if wanted."""
@@ -97,13 +157,47 @@ class Deliveries:
             raise LookupError(f"delivery {delivery} has vanished from the ledger")
         return found
 
-    async def _carry(self, delivery: Delivery, tell: Tell) -> None:
-        """Make every call that is still planned."""
+    def _resume(self, delivery: str, post: Post) -> None:
+        task = asyncio.create_task(self._resumed_until_settled(delivery, post))
+        self._resumed.add(task)
+        task.add_done_callback(self._resumed.discard)
+
+    async def _resumed_until_settled(self, delivery: str, post: Post) -> None:
+        log.info("delivery %s taken over", delivery)
+        try:
+            with self._carrying(delivery):
+                settled = await self._carry(await self._now(delivery), _untold)
+                if settled.place.channel:
+                    await post(settled.place, announce(settled))
+        except Exception:
+            log.exception("delivery %s could not be carried on", delivery)
+
+    @contextmanager
+    def _carrying(self, delivery: str) -> Iterator[None]:
+        """While the block runs, nobody takes the delivery over from this process."""
+        self._carried[delivery] += 1
+        try:
+            yield
+        finally:
+            self._carried -= Counter((delivery,))
+
+    async def _carry(self, delivery: Delivery, tell: Tell) -> Delivery:
+        """Make every call that is still planned, then look for whatever may have gone out."""
+        await self._make_calls(delivery, tell)
+        found = await self._now(delivery.id)
+        if found.doubtful:
+            async with self._progress(delivery.id, tell):
+                await self._lookup.clear_up(found)
+            found = await self._now(delivery.id)
+        return found
+
+    async def _make_calls(self, delivery: Delivery, tell: Tell) -> None:
         planned = iter([part for part in delivery.parts if part.state is State.PLANNED])
-        run = _Run(delivery.plan, planned)
-        async with self._progress(delivery.id, tell), asyncio.TaskGroup() as workers:
-            for _ in range(min(self._pace.calls_at_once, len(delivery.parts))):
-                workers.create_task(self._work(run))
+        async with self._progress(delivery.id, tell), asyncio.TaskGroup() as tasks:
+            run = _Run(delivery.plan, planned, tasks, asyncio.Semaphore(self._pace.calls_at_once))
+            # Half as many again as there are calls: what they wait for meanwhile is the disk.
+            for _ in range(min(self._pace.calls_at_once * 3 // 2, len(delivery.parts))):
+                tasks.create_task(self._work(run))
 
     async def _work(self, run: "_Run") -> None:
         for part in run.planned:
@@ -117,7 +211,8 @@ class Deliveries:
             await self._until_open(run.family)
             if not await self._ledger.begin(key):
                 return
-            outcome, pause = await self._act(run, part)
+            async with run.places:
+                outcome, pause = await self._act(run, part)
             if pause is not None and outcome.reason is Reason.UNREACHABLE:
                 failures += 1
                 if run.out_of_reach or failures >= self._pace.attempts:
@@ -125,11 +220,16 @@ class Deliveries:
                     outcome, pause = Outcome(State.REFUSED, Reason.UNREACHABLE, outcome.words), None
                 else:
                     pause = self._pace.first_pause_ms << (failures - 1)
-            if not await self._ledger.settle(key, outcome):
-                log.warning("delivery %s part %d was settled otherwise meanwhile", *key)
             if pause is None:
+                # The next call need not wait until this outcome is on the disk.
+                run.tasks.create_task(self._settle(key, outcome))
                 return
             self._shut(run.family, pause)
+            await self._settle(key, outcome)
+
+    async def _settle(self, key: PartKey, outcome: Outcome) -> None:
+        if not await self._ledger.settle(key, outcome):
+            log.warning("delivery %s part %d was settled otherwise meanwhile", *key)
 
     async def _act(self, run: "_Run", part: Part) -> tuple[Outcome, int | None]:
         """Make the call: what came of it, and for a call that may be made again, after how many ms."""
@@ -202,12 +302,18 @@ class Deliveries:
                 log.exception("delivery %s: its progress could not be told", delivery)
 
 
+async def _untold(_: Reply) -> None:
+    """Nobody watches what is carried on after a restart; its result is posted."""
+
+
 @dataclass(slots=True)
 class _Run:
     """One delivery on its way: `planned` is shared by its workers, `out_of_reach` once patience has run out."""
 
     plan: Plan
     planned: Iterator[Part]
+    tasks: asyncio.TaskGroup
+    places: asyncio.Semaphore
     out_of_reach: bool = False
 
     @property

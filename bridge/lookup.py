@@ -101,9 +101,8 @@ class Lookup:
         return Outcome(State.UNKNOWN, Reason.NOT_FOUND) if settled else None
 
     async def _find(self, delivery: Delivery, part: Part) -> Message | None:
-        plan = delivery.plan
-        there = Ref(plan.conversation, plan.kind)
-        match plan.act:
+        there = Ref(delivery.plan.conversation, delivery.plan.kind)
+        match delivery.plan.act:
             case Act.SEND:
                 return await self._in_history(delivery, InConversation(there))
             case Act.NOTIFY:

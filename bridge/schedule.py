@@ -2,114 +2,42 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from itertools import islice, takewhile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from bridge.alarms import AlarmClock, Due, look
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
-from bridge.cron import Fire, FireState, Known, Schedule, fires_after, parse_when
+from bridge.cron import Fire, FireState, Interrupted, Known, Schedule, fires_after, parse_when
+from bridge.errors import Refused
 from bridge.identifiers import new_invocation_id
 from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.phrases import Code, Moment, phrase
 from bridge.reply import Button, Buttons, Hint, Paragraph, Quote, Reply, Tone
 
 if TYPE_CHECKING:
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
     from bridge.database.schedules import ScheduleStore
 
-__all__ = ["AlarmClock", "Schedule", "Schedules", "fires_after", "parse_when"]
+__all__ = ["Schedule", "Schedules", "fires_after", "parse_when"]
 
 log = logging.getLogger(__name__)
 
 Dispatch: TypeAlias = Callable[[Invocation, Tell], Awaitable[Reply]]
 Post: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
 
+COMING_SHOWN = 5
 LATE_MS = 5_000
 """From here on a fire says that it is late."""
+SHORTEST_MS = 60_000
+"""Cron knows no shorter time between two fires of a schedule."""
+LOOKED_AT_ONCE = 50
 FOLLOW_SECONDS = 2.0
 """How often changes made by other replicas, and jumps of the clock, are looked for."""
-MISSED_COUNTED = 1_000
-DAY_MS = 86_400_000
-
-
-class AlarmClock:
-    """APScheduler in memory: one alarm for each name, forgotten when it has rung or with the process."""
-
-    def __init__(self, ring: Callable[[str], None], clock: Clock = now_ms) -> None:
-        self._ring = ring
-        self._clock = clock
-        self._scheduler: AsyncIOScheduler | None = None
-
-    def start(self) -> None:
-        from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._scheduler.start()
-
-    def set(self, name: str, instant: int) -> None:
-        """Ring for `name` at an instant (UTC ms by our clock), or at once if that has passed."""
-        if self._scheduler is None:
-            return
-        from apscheduler.triggers.date import DateTrigger
-
-        # APScheduler reads the machine's clock, ours may differ: hand over how long it is.
-        at = datetime.fromtimestamp((now_ms() + instant - self._clock()) / 1000, UTC)
-        self._scheduler.add_job(
-            self._rings,
-            DateTrigger(at),
-            args=(name,),
-            id=name,
-            replace_existing=True,
-            # Whether it is too late is ours to say: APScheduler would drop it with a line in the log.
-            misfire_grace_time=None,
-        )
-
-    def clear(self) -> None:
-        """Forget every alarm."""
-        if self._scheduler is not None:
-            self._scheduler.remove_all_jobs()
-
-    def stop(self) -> None:
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=False)
-            self._scheduler = None
-
-    async def _rings(self, name: str) -> None:
-        # Returns at once: APScheduler skips an alarm whose last one of the same name is still running.
-        self._ring(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The fires that have come since the last one: the newest (UTC ms), and how many there are."""
-
-    newest: int
-    count: int
-
-
-def due(known: Known, now: int) -> Due | None:
-    """What a schedule has to do by now; counting stops at `MISSED_COUNTED`."""
-    coming = fires_after(known.schedule, known.done_until)
-    come = list(islice(takewhile(lambda instant: instant <= now, coming), MISSED_COUNTED))
-    if not come:
-        return None
-    newest = come[-1] if len(come) < MISSED_COUNTED else _newest(known.schedule, come[-1], now)
-    return Due(newest, len(come))
-
-
-def _newest(schedule: Schedule, since: int, now: int) -> int:
-    """The last fire by now, found from behind: after a long outage there can be very many."""
-    for days in (1, 31, 366):
-        coming = fires_after(schedule, max(since - 1, now - days * DAY_MS))
-        last = deque(takewhile(lambda instant: instant <= now, coming), maxlen=1)
-        if last:
-            return last[0]
-    return since
 
 
 class Schedules:
@@ -122,8 +50,8 @@ class Schedules:
         self._clock = clock
         self._alarms = AlarmClock(self._ring, clock)
         self._known: dict[str, Known] = {}
-        self._next: dict[str, int] = {}
         self._revision = -1
+        self._carried: Counter[Fire] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
 
@@ -149,58 +77,184 @@ class Schedules:
         """Every schedule, by name."""
         return tuple(known.schedule for known in await self._store.all())
 
+    async def show(self, name: str) -> Schedule:
+        """One schedule. Refused: there is none of that name, with the nearest."""
+        there = {schedule.name: schedule for schedule in await self.all()}
+        if name in there:
+            return there[name]
+        near = get_close_matches(name, there, 1, 0.5)
+        raise Refused(
+            phrase("There is no schedule {name}.", name=Code(name)),
+            hint=phrase("Did you mean {near}?", near=Code(near[0]))
+            if near
+            else phrase("See them with {command}.", command=Code("schedule list")),
+            code="not_found",
+        )
+
+    def coming(self, schedule: Schedule, count: int = COMING_SHOWN) -> tuple[int, ...]:
+        """Its next fires, UTC ms."""
+        return tuple(islice(fires_after(schedule, self._clock()), count))
+
+    async def add(self, schedule: Schedule) -> None:
+        """Keep a new schedule. Refused: it would never fire, or its name is taken."""
+        if not self.coming(schedule, 1):
+            raise Refused(
+                phrase("{when} has passed or never comes.", when=Code(schedule.when)), code="in_the_past"
+            )
+        if not await self._store.add(schedule):
+            raise Refused(
+                phrase("There is a schedule {name} already.", name=Code(schedule.name)), code="taken"
+            )
+        await self._followed()
+
+    async def remove(self, name: str) -> None:
+        """Forget a schedule of Slack's. Refused: it is none, or one of app.yaml."""
+        await self._of_slack(name)
+        await self._store.remove(name)
+        await self._followed()
+
+    async def pause(self, name: str, *, paused: bool) -> None:
+        """Stop a schedule of Slack's for a while, or let it go on. Refused: it is none, or one of app.yaml."""
+        await self._of_slack(name)
+        await self._store.pause(name, paused=paused)
+        await self._followed()
+
+    async def skip(self, name: str, instant: int | None = None) -> int:
+        """Leave out its next fire, or the missed one that is asked about; gives its instant (UTC ms).
+
+        Refused: there is no such schedule or fire, or somebody has decided already.
+        """
+        schedule = await self.show(name)
+        if instant is not None:
+            await self._decided(Fire(name, instant), FireState.SKIPPED)
+            return instant
+        coming = self.coming(schedule, 1)
+        if not coming or not await self._store.claim(Fire(name, coming[0]), FireState.SKIPPED):
+            raise Refused(
+                phrase("{name} has no next fire that could be skipped.", name=Code(name)), code="no_fire"
+            )
+        return coming[0]
+
+    async def run(self, name: str, invocation: Invocation, tell: Tell, instant: int | None = None) -> Reply:
+        """Run it now, beside its times, or run the missed fire that is asked about.
+
+        Refused: there is no such schedule or fire, or somebody has decided already.
+        """
+        schedule = await self.show(name)
+        if instant is None:
+            return await self._dispatch(self._invocation(schedule, invocation.request), tell)
+        fire = Fire(name, instant)
+        await self._decided(fire, FireState.CLAIMED)
+        with self._carrying(fire):
+            reply = await self._dispatch(self._invocation(schedule, fire.request), tell)
+            await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
+            return reply
+
+    async def _decided(self, fire: Fire, state: FireState) -> None:
+        if not await self._store.settle(fire, state, of=FireState.ASKED):
+            raise Refused(
+                phrase("Nobody has to decide about this fire of {name} any more.", name=Code(fire.schedule)),
+                code="nothing_to_decide",
+            )
+
+    async def _of_slack(self, name: str) -> None:
+        if not (await self.show(name)).owner:
+            raise Refused(
+                phrase(
+                    "{name} is written in {file}: change it there.", name=Code(name), file=Code("app.yaml")
+                ),
+                code="read_only",
+            )
+
+    async def _followed(self) -> None:
+        if self._running:
+            await self._reload()
+
     async def _reload(self) -> None:
         self._revision = await self._store.revision()
         self._known = {known.schedule.name: known for known in await self._store.all()}
         self._alarms.clear()
-        self._next.clear()
-        for name in self._known:
-            self._ring(name)
+        await self._look_at(list(self._known))
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(FOLLOW_SECONDS)
             try:
                 if await self._store.revision() != self._revision:
                     await self._reload()
+                for left in await self._store.take_over(self._carried):
+                    self._spawn(self._take_over(left))
             except Exception:
                 log.exception("the schedules could not be read; trying again")
-            now = self._clock()
-            for name in [name for name, instant in self._next.items() if instant <= now]:
-                self._ring(name)
+            self._alarms.check()
+            await asyncio.sleep(FOLLOW_SECONDS)
 
-    def _ring(self, name: str) -> None:
-        """Start what is due of a schedule, and set its next alarm."""
-        known = self._known.get(name)
-        if known is None or known.schedule.paused:
-            return
-        come = due(known, self._clock())
-        if come is not None:
-            known = self._known[name] = replace(known, done_until=come.newest)
-            self._spawn(self._take(known.schedule, come))
-        following = next(fires_after(known.schedule, known.done_until), None)
-        if following is None:
-            self._next.pop(name, None)
-        else:
-            self._next[name] = following
-            self._alarms.set(name, following)
+    def _ring(self, instant: int, names: Sequence[str]) -> None:
+        """Take the fires of an instant at once; what else there is to do, and what comes next, is looked at later."""
+        if self._clock() - instant < SHORTEST_MS:
+            for name in names:
+                known = self._known.get(name)
+                if known is not None and known.done_until < instant and not known.schedule.paused:
+                    self._due(known, Due(instant, 1))
+        self._spawn(self._look_at(names))
+
+    async def _look_at(self, names: Sequence[str]) -> None:
+        """Start what is due of schedules, and set their next alarms; others get their turn between."""
+        for number, name in enumerate(names):
+            known = self._known.get(name)
+            if known is None or known.schedule.paused:
+                continue
+            come, following = look(known, self._clock())
+            if come is not None:
+                self._due(known, come)
+            if following is not None:
+                self._alarms.set(name, following)
+            if number % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _due(self, known: Known, come: Due) -> None:
+        self._known[known.schedule.name] = replace(known, done_until=come.newest)
+        self._spawn(self._take(known.schedule, come))
 
     async def _take(self, schedule: Schedule, come: Due) -> None:
         """Claim the newest of the fires that have come, then run it, or ask when it is too late for that."""
         fire = Fire(schedule.name, come.newest)
         in_time = self._clock() - come.newest <= schedule.grace_ms
-        if not await self._store.claim(fire, FireState.CLAIMED if in_time else FireState.ASKING):
-            return
-        if in_time:
-            await self._run(schedule, fire, earlier=come.count - 1)
-        else:
-            await self._ask(schedule, fire, come.count)
+        with self._carrying(fire):
+            if not await self._store.claim(fire, FireState.CLAIMED if in_time else FireState.ASKING):
+                return
+            if in_time:
+                await self._fire(schedule, fire, earlier=come.count - 1)
+            else:
+                await self._ask(schedule, fire, come.count)
 
-    async def _run(self, schedule: Schedule, fire: Fire, earlier: int = 0) -> None:
+    async def _take_over(self, left: Interrupted) -> None:
+        """Carry on a fire whose process ended; its request key sees to it that nothing is done again."""
+        fire, known = left.fire, self._known.get(left.fire.schedule)
+        log.info("fire %d of schedule %s taken over, %s", fire.instant, fire.schedule, left.state)
+        with self._carrying(fire):
+            if known is None:
+                await self._store.settle(fire, FireState.SKIPPED, of=left.state)
+            elif left.state is FireState.ASKING:
+                await self._ask(known.schedule, fire, 1)
+            elif left.acted or self._clock() - fire.instant <= known.schedule.grace_ms:
+                await self._fire(known.schedule, fire)
+            elif await self._store.settle(fire, FireState.ASKING, of=FireState.CLAIMED):
+                await self._ask(known.schedule, fire, 1)
+
+    @contextmanager
+    def _carrying(self, fire: Fire) -> Iterator[None]:
+        """While the block runs, this process does not take the fire over from itself."""
+        self._carried[fire] += 1
+        try:
+            yield
+        finally:
+            self._carried -= Counter((fire,))
+
+    async def _fire(self, schedule: Schedule, fire: Fire, earlier: int = 0) -> None:
         """Carry out a claimed fire and post what came of it."""
         late = self._clock() - fire.instant
         log.info("schedule %s fires, due %d ms ago", schedule.name, late)
-        reply = await self._dispatch(self._invocation(schedule, fire), _untold)
+        reply = await self._dispatch(self._invocation(schedule, fire.request), _untold)
         await self._say(schedule, _marked(reply, fire, late, earlier))
         await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
 
@@ -216,10 +270,10 @@ class Schedules:
             # What was done stays done: a channel that cannot be reached must not make it happen again.
             log.exception("schedule %s: its result could not be posted", schedule.name)
 
-    def _invocation(self, schedule: Schedule, fire: Fire) -> Invocation:
+    def _invocation(self, schedule: Schedule, request: str) -> Invocation:
         return Invocation(
             id=new_invocation_id(),
-            request=f"fire:{fire.schedule}:{fire.instant}",
+            request=request,
             actor=Actor(f"schedule:{schedule.name}", schedule.name, zone=schedule.zone),
             place=schedule.place,
             trigger=Trigger.SCHEDULE,

@@ -1,0 +1,1 @@
+"""The bridge's own database: deliveries, schedules and who is alive."""

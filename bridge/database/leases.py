@@ -1,0 +1,62 @@
+"""Who is alive: a row for each process that writes, renewed while it lives; what a lapsed one left is taken over."""
+
+import asyncio
+import logging
+
+from sqlalchemy import Select, delete, insert, select, update
+
+from bridge.clock import Clock, now_ms
+from bridge.database.engine import Database
+from bridge.database.tables import leases
+
+log = logging.getLogger(__name__)
+
+TERM_MS = 12_000
+"""How long a lease lasts without being renewed."""
+SKEW_MS = 3_000
+"""How far apart the clocks of replicas may be before one takes over from a living one."""
+
+
+class Lease:
+    """This process's own lease."""
+
+    def __init__(self, database: Database, name: str, clock: Clock = now_ms, term_ms: int = TERM_MS) -> None:
+        self.name = name
+        self._database = database
+        self._clock = clock
+        self._term_ms = term_ms
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take the lease, before anything is written under it, and keep it."""
+        async with self._database.write() as connection:
+            values = {"id": self.name, "until": self._clock() + self._term_ms}
+            await connection.execute(insert(leases).values(values))
+        self._renewing = asyncio.create_task(self._renew())
+
+    async def release(self) -> None:
+        """Give it up: what is left undone can be taken over at once."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
+        async with self._database.write() as connection:
+            await connection.execute(delete(leases).where(leases.c.id == self.name))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._term_ms / 3000)
+            try:
+                async with self._database.write() as connection:
+                    until = self._clock() + self._term_ms
+                    renewed = await connection.execute(
+                        update(leases).where(leases.c.id == self.name).values(until=until)
+                    )
+                    if not renewed.rowcount:
+                        await connection.execute(insert(leases).values(id=self.name, until=until))
+            except Exception:
+                log.exception("the lease could not be renewed; trying again")
+
+
+def living(now: int) -> Select[str]:
+    """The names of the leases that have not lapsed."""
+    return select(leases.c.id).where(leases.c.until >= now - SKEW_MS)
