@@ -1,0 +1,141 @@
+"""The composition root of the server: the one file that knows every part, and its literal route table."""
+
+import logging
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.server import (
+    batch,
+    broadcasts,
+    classes,
+    clients,
+    conversation_routes,
+    legacy,
+    rest_messages,
+    restriction_routes,
+    subscribers,
+    users,
+)
+from bridge.server.broadcasts import Broadcasts
+from bridge.server.conversations import Conversations
+from bridge.server.engine import Engine
+from bridge.server.errors import METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
+from bridge.server.http import BrowserForm, ErrorBoundary, answer, failure
+from bridge.server.messages import Messages
+from bridge.server.migrations import migrate
+from bridge.server.objects import Objects
+from bridge.server.presence import Presence
+from bridge.server.quotas import Quotas
+from bridge.server.settings import ServerSettings
+from bridge.server.storage import Storage
+from bridge.server.times import iso
+
+log = logging.getLogger(__name__)
+
+ROUTE_TTL_SECONDS = 3600
+
+
+class Server:
+    """A running server: its parts as attributes, its front door as `asgi`. Made by `Server.start`."""
+
+    def __init__(self, settings: ServerSettings, engine: Engine) -> None:
+        self.settings = settings
+        self.clock = settings.clock
+        self.engine = engine
+        self.objects = Objects(engine.dialect, self.clock)
+        self.conversations = Conversations(self.objects)
+        self.storage = Storage(self.objects, self.conversations)
+        self.quotas = Quotas(settings.plan, self.clock)
+        broadcast_log = Broadcasts(engine, self.clock)
+        self.presence = Presence(broadcast_log.owed, partial(subscribers.among, engine))
+        self.messages = Messages(engine, self.quotas, self.presence, broadcast_log.delivered, self.clock)
+        self.asgi = Starlette(
+            routes=ROUTES,
+            middleware=[
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=["*"],
+                    allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+                    allow_headers=["*"],
+                    expose_headers=["Location"],
+                    max_age=86_400,
+                ),
+                Middleware(ErrorBoundary),
+                Middleware(BrowserForm),
+            ],
+            exception_handlers={ServiceError: _refused, HTTPException: _unrouted},
+        )
+        self.asgi.state.server = self
+
+    @classmethod
+    async def start(cls, settings: ServerSettings) -> "Server":
+        """Opens the database, brings its tables up to date, and answers from then on."""
+        engine = Engine(settings.database_url)
+        try:
+            await migrate(engine)
+        except BaseException:
+            await engine.close()
+            raise
+        return cls(settings, engine)
+
+    async def close(self) -> None:
+        """Ends every connection and lets go of the database; requests under way have to be over."""
+        self.presence.close()
+        await self.messages.close()
+        await self.engine.close()
+
+
+async def healthz(_: Request) -> Response:
+    """200 as soon as requests are answered."""
+    return answer({"status": "ok"})
+
+
+async def date(request: Request) -> Response:
+    """The server's clock; no key is asked, the Python SDK sends none."""
+    server: Server = request.app.state.server
+    return answer({"__type": "Date", "iso": iso(server.clock())})
+
+
+async def route(request: Request) -> Response:
+    """Where the WebSocket is: on the host that was asked, `ws` when asked over http and `wss` over https."""
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip()
+    scheme = "wss" if (forwarded or request.url.scheme) == "https" else "ws"
+    url = f"{scheme}://{request.headers.get('host', request.url.netloc)}"
+    return answer(
+        {"server": url, "secondary": url, "ttl": ROUTE_TTL_SECONDS, "groupId": "g0", "groupUrl": url}
+    )
+
+
+async def _refused(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, ServiceError)  # noqa: S101 - registered for this type alone
+    return failure(problem)
+
+
+async def _unrouted(_: Request, problem: Exception) -> Response:
+    status = getattr(problem, "status_code", 404)
+    kind = METHOD_NOT_ALLOWED if status == METHOD_NOT_ALLOWED.status else PATH_NOT_FOUND
+    return failure(kind())
+
+
+ROUTES = [
+    Route("/healthz", healthz),
+    Route("/v1/route", route),
+    Route("/1.1/date", date),
+    *users.routes,
+    *classes.routes,
+    *batch.routes,
+    *conversation_routes.routes,
+    *rest_messages.routes,
+    *broadcasts.routes,
+    *subscribers.routes,
+    *clients.routes,
+    *restriction_routes.routes,
+    *legacy.routes,
+]

@@ -1,0 +1,141 @@
+"""REST 1.2 of conversations, chatrooms and service conversations: making, finding, changing, members and mutes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.server.access import MASTER
+from bridge.server.auth import require_app, require_permission
+from bridge.server.conversations import ConversationRow, Conversations, require_conversation
+from bridge.server.fields import client_ids
+from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
+from bridge.server.queries import page
+from bridge.server.rows import CHATROOM, CONVERSATION, NORMAL, SERVICE
+
+if TYPE_CHECKING:
+    from bridge.server.app import Server
+
+_UNIQUE_KEYS = ("unique", "uniqueId", "name", "m", "objectId", "createdAt", "updatedAt")
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def _server(request: Request, operation: str) -> "Server":
+    """The server, when the caller may do so with `_Conversation`: by default the master key alone."""
+    require_permission(require_app(request), CONVERSATION, operation)
+    server: Server = request.app.state.server
+    return server
+
+
+def _changed(row: JsonObject) -> Response:
+    return answer({"updatedAt": row["updatedAt"], "objectId": row["objectId"]})
+
+
+def create(kind: int) -> Endpoint:
+    """Makes a conversation of this kind; the answer for a unique one is the conversation that these members have."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "create")
+        columns = await read_body(request)
+        async with server.engine.write() as connection:
+            row = await server.conversations.create(connection, kind, columns)
+        shown = _UNIQUE_KEYS if row.get("unique") is True else ("objectId", "createdAt")
+        return answer({key: row[key] for key in shown if key in row})
+
+    return endpoint
+
+
+def find(kind: int | None) -> Endpoint:
+    """Conversations of this kind, or of all."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "find")
+        query = page(query_parameters(request), CONVERSATION, kind)
+        async with server.engine.read() as connection:
+            rows = await server.objects.find(connection, query, MASTER)
+        return answer({"results": [*rows]})
+
+    return endpoint
+
+
+def change(kind: int) -> Endpoint:
+    """Changes columns of a conversation of this kind."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "update")
+        changes = await read_body(request)
+        async with server.engine.write() as connection:
+            row = await server.conversations.update(connection, request.path_params["id"], kind, changes)
+        return _changed(row)
+
+    return endpoint
+
+
+def remove(kind: int) -> Endpoint:
+    """Deletes a conversation of this kind."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "delete")
+        async with server.engine.write() as connection:
+            await server.conversations.delete(connection, request.path_params["id"], kind)
+        return answer({})
+
+    return endpoint
+
+
+def edit(
+    change_list: Callable[[Conversations, AsyncConnection, str, Sequence[str]], Awaitable[JsonObject]],
+) -> Endpoint:
+    """Adds clients to, or removes them from, one of a conversation's two lists."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "update")
+        clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
+        async with server.engine.write() as connection:
+            conv_id = request.path_params["id"]
+            row = await change_list(server.conversations, connection, conv_id, clients)
+        return _changed(row)
+
+    return endpoint
+
+
+def show(list_of: Callable[[ConversationRow], Sequence[str]]) -> Endpoint:
+    """One of the two lists of a normal conversation."""
+
+    async def endpoint(request: Request) -> Response:
+        server = _server(request, "get")
+        async with server.engine.read() as connection:
+            conversation = await require_conversation(connection, request.path_params["id"], NORMAL)
+        return answer({"result": [*list_of(conversation)]})
+
+    return endpoint
+
+
+def _kind_routes(name: str, kind: int) -> list[Route]:
+    return [
+        Route(f"/1.2/rtm/{name}", create(kind), methods=["POST"]),
+        Route(f"/1.2/rtm/{name}", find(kind), methods=["GET"]),
+        Route(f"/1.2/rtm/{name}/{{id}}", change(kind), methods=["PUT"]),
+        Route(f"/1.2/rtm/{name}/{{id}}", remove(kind), methods=["DELETE"]),
+    ]
+
+
+_MEMBERS = "/1.2/rtm/conversations/{id}/members"
+_MUTES = "/1.2/rtm/conversations/{id}/mutes"
+
+routes = [
+    *_kind_routes("conversations", NORMAL),
+    *_kind_routes("chatrooms", CHATROOM),
+    *_kind_routes("service-conversations", SERVICE),
+    Route("/1.2/rtm/all-conversations", find(None), methods=["GET"]),
+    Route(_MEMBERS, edit(Conversations.add_members), methods=["POST"]),
+    Route(_MEMBERS, edit(Conversations.remove_members), methods=["DELETE"]),
+    Route(_MEMBERS, show(lambda conversation: conversation.members), methods=["GET"]),
+    Route(_MUTES, edit(Conversations.mute), methods=["POST"]),
+    Route(_MUTES, edit(Conversations.unmute), methods=["DELETE"]),
+    Route(_MUTES, show(lambda conversation: conversation.muted), methods=["GET"]),
+]

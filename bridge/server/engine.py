@@ -1,0 +1,154 @@
+"""The database under the server: one async engine for SQLite or PostgreSQL, and its two kinds of transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import aiosqlite
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bridge.server.errors import QUERY_TIMEOUT
+from bridge.server.functions import FUNCTIONS
+from bridge.server.http import from_json, to_json
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+}
+
+
+QUERY_SECONDS = 10.0
+"""The documented bound of a query."""
+
+
+class Engine:
+    """Reads and writes, each in a transaction of its own.
+
+    `async with engine.write() as connection` commits at the end and rolls back on an error. On SQLite the writers of
+    this process take turns and hold the write lock from the start, so no writer fails half-way because of another.
+    Never open a transaction inside a transaction: pass the connection on.
+    """
+
+    def __init__(self, database_url: str, query_seconds: float = QUERY_SECONDS) -> None:
+        url = driver_url(database_url)
+        self.dialect = url.get_backend_name()
+        self.sqlalchemy: AsyncEngine = _create(url, query_seconds)
+        self._query_seconds = query_seconds
+        self._writer = asyncio.Lock() if self.dialect == SQLITE else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads: a snapshot on SQLite, read committed on PostgreSQL; 124 when too slow."""
+        try:
+            async with self.sqlalchemy.begin() as connection, self._interrupted_when_late(connection):
+                yield connection
+        except DBAPIError as problem:
+            if _is_timeout(problem):
+                raise QUERY_TIMEOUT(f"longer than {self._query_seconds:g} s") from problem
+            raise
+
+    @asynccontextmanager
+    async def _interrupted_when_late(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Stops SQLite from outside; PostgreSQL watches its own clock."""
+        if self.dialect != SQLITE:
+            yield
+            return
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, aiosqlite.Connection)  # noqa: S101 - the only driver for SQLite here
+        loop, interrupts = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+        timer = loop.call_later(
+            self._query_seconds, lambda: interrupts.append(loop.create_task(driver.interrupt()))
+        )
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write; durable when the block has ended."""
+        async with AsyncExitStack() as stack:
+            if self._writer is not None:
+                await stack.enter_async_context(self._writer)
+            connection = await stack.enter_async_context(self.sqlalchemy.connect())
+            await connection.execution_options(writes=True)
+            async with connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self.sqlalchemy.dispose()
+
+
+def driver_url(database_url: str) -> URL:
+    """The URL with its async driver; `sqlite:///path`, `postgresql://...` and `postgres://...` are understood."""
+    url = make_url(database_url)
+    scheme = url.drivername.partition("+")[0]
+    if scheme not in _DRIVERS:
+        raise ValueError(f"a database URL begins with sqlite:/// or postgresql://, not {scheme}://")
+    return url.set(drivername=_DRIVERS[scheme])
+
+
+def _is_timeout(problem: DBAPIError) -> bool:
+    return getattr(problem.orig, "sqlstate", None) == "57014" or "interrupted" in str(problem.orig)
+
+
+def _create(url: URL, query_seconds: float) -> AsyncEngine:
+    if url.get_backend_name() == POSTGRESQL:
+        engine = create_async_engine(
+            url,
+            pool_size=10,
+            max_overflow=10,
+            pool_pre_ping=True,
+            json_serializer=to_json,
+            json_deserializer=from_json,
+        )
+        event.listen(engine.sync_engine, "connect", partial(_prepare_postgresql, query_seconds))
+        return engine
+    if not url.database or url.database == ":memory:":
+        raise ValueError("the server keeps its SQLite database in a file: sqlite:///path/to/file")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, pool_size=8, max_overflow=8, json_serializer=to_json)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_postgresql(query_seconds: float, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET statement_timeout = {round(query_seconds * 1000)}")
+    cursor.close()
+    connection.commit()
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver's own BEGIN comes too late for a consistent read, and never as IMMEDIATE: ours is sent instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "busy_timeout = 10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+    for name, function in FUNCTIONS.items():
+        connection.create_function(name, -1, function, deterministic=True)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+    )

@@ -1,0 +1,62 @@
+"""What a server needs to be told before it starts, and the rate limits of each plan."""
+
+from dataclasses import dataclass, field
+
+from bridge.clock import Clock, now_ms
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many REST calls of each rate family the app may make; `None` is no limit.
+
+    The per-minute figures hold for one minute, the daily ones until the day ends. The families are described in the
+    section on REST rate limits: ordinary messages, messages to all subscribers, and broadcasts.
+    """
+
+    ordinary_per_minute: int | None
+    subscription_per_minute: int | None
+    subscription_per_day: int | None
+    broadcast_per_minute: int | None
+    broadcast_per_day: int | None
+
+
+DEVELOPMENT = Plan(
+    ordinary_per_minute=120,
+    subscription_per_minute=10,
+    subscription_per_day=100,
+    broadcast_per_minute=1,
+    broadcast_per_day=10,
+)
+BUSINESS = Plan(
+    ordinary_per_minute=1800,
+    subscription_per_minute=30,
+    subscription_per_day=1000,
+    broadcast_per_minute=10,
+    broadcast_per_day=30,
+)
+UNLIMITED = Plan(
+    ordinary_per_minute=None,
+    subscription_per_minute=None,
+    subscription_per_day=None,
+    broadcast_per_minute=None,
+    broadcast_per_day=None,
+)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """One app's identity, keys, storage, limits and clock (UTC milliseconds); the keys stay out of its repr.
+
+    `sign_history` makes REST history reads carry a signature and `sign_login` the opening of sessions, switches that
+    the service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
+    """
+
+    app_id: str
+    app_key: str = field(repr=False)
+    master_key: str = field(repr=False)
+    database_url: str = field(repr=False)
+    plan: Plan = BUSINESS
+    clock: Clock = now_ms
+    sign_history: bool = False
+    sign_login: bool = False
+    web_origins: tuple[str, ...] = ()

@@ -1,0 +1,172 @@
+"""Group commit: messages that arrive during one transaction share the next one, and its one write to disk."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from sqlalchemy import bindparam, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.clock import Clock
+from bridge.server import push
+from bridge.server.engine import Engine
+from bridge.server.errors import ServiceError
+from bridge.server.ids import MessageIds
+from bridge.server.presence import Presence
+from bridge.server.quotas import Family, Quotas, exceeded
+from bridge.server.store import Draft, Reach, Stored, insert_messages
+from bridge.server.tables import objects
+from bridge.server.targets import Target, load_targets, refusal
+
+log = logging.getLogger(__name__)
+
+BATCH = 256
+
+Waiter: TypeAlias = "asyncio.Future[Stored]"
+Outcome: TypeAlias = "Stored | ServiceError"
+
+
+class Writer:
+    """Makes messages durable, in the order in which they were given."""
+
+    def __init__(self, engine: Engine, clock: Clock, quotas: Quotas, presence: Presence) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._quotas = quotas
+        self._presence = presence
+        self._ids = MessageIds()
+        self._waiting: deque[tuple[Draft, Waiter]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, draft: Draft) -> Stored:
+        """Gives the message its id and time, once it is on disk; raises the ServiceError that refuses it."""
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append((draft, waiter))
+        if self._task is None:
+            self._task = asyncio.create_task(self._drain())
+        return await waiter
+
+    async def close(self) -> None:
+        """Waits until everything given is written."""
+        if self._task is not None:
+            await self._task
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                await self._write_together(batch)
+        finally:
+            self._task = None
+            for _, waiter in self._waiting:
+                waiter.cancel()
+            self._waiting.clear()
+
+    async def _write_together(self, batch: Sequence[tuple[Draft, Waiter]]) -> None:
+        committing = False
+        try:
+            async with self._engine.write() as connection:
+                outcomes = await self._write(connection, [draft for draft, _ in batch])
+                committing = True
+        except asyncio.CancelledError:
+            for _, waiter in batch:
+                waiter.cancel()
+            raise
+        except Exception as problem:  # noqa: BLE001 - every waiter gets it
+            # A commit that failed may have happened: only what failed before it may be tried again.
+            if len(batch) > 1 and not committing and _is_of_a_row(problem):
+                log.warning("a batch of %d messages failed, each is written alone: %s", len(batch), problem)
+                for one in batch:
+                    await self._write_together([one])
+                return
+            for _, waiter in batch:
+                _fail(waiter, problem)
+            return
+        for (_, waiter), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, ServiceError):
+                _fail(waiter, outcome)
+            elif not waiter.done():
+                waiter.set_result(outcome)
+
+    async def _write(self, connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Outcome]:
+        targets = await load_targets(connection, {draft.conv_id for draft in drafts})
+        refusals: dict[int, ServiceError] = {}
+        for index, draft in enumerate(drafts):
+            problem = refusal(targets.get(draft.conv_id), draft.reach.conv_type)
+            if problem is not None:
+                refusals[index] = problem
+        await self._meter(connection, drafts, refusals)
+        now = self._clock()
+        outcomes = [
+            refusals.get(index) or self._stored(draft, targets, now) for index, draft in enumerate(drafts)
+        ]
+        await self._persist(connection, [one for one in outcomes if isinstance(one, Stored)], now)
+        return outcomes
+
+    async def _meter(
+        self, connection: AsyncConnection, drafts: Sequence[Draft], refusals: dict[int, ServiceError]
+    ) -> None:
+        wanted: dict[Family, list[int]] = {}
+        for index, draft in enumerate(drafts):
+            if draft.metered and index not in refusals:
+                wanted.setdefault(draft.reach.family, []).append(index)
+        for family in sorted(wanted):
+            granted = await self._quotas.take(connection, family, len(wanted[family]))
+            refusals.update((index, exceeded(family)) for index in wanted[family][granted:])
+
+    def _stored(self, draft: Draft, targets: Mapping[str, Target], now: int) -> Stored:
+        target = targets[draft.conv_id]
+        return Stored(draft, self._ids.new(now), now, target.members, target.muted)
+
+    async def _persist(self, connection: AsyncConnection, stored: Sequence[Stored], now: int) -> None:
+        kept = [one for one in stored if not one.draft.transient]
+        if not kept:
+            return
+        await insert_messages(connection, kept)
+        pushes = [one for one in map(self._push, kept) if one is not None]
+        if pushes:
+            await push.record(connection, pushes)
+        touched = {one.draft.conv_id for one in kept if one.draft.reach in (Reach.NORMAL, Reach.CHATROOM)}
+        if touched:
+            # In one order everywhere: two processes that touch the same conversations cannot wait for each other.
+            await connection.execute(
+                _TOUCH, [{"conv_id": conv_id, "now": now} for conv_id in sorted(touched)]
+            )
+
+    def _push(self, stored: Stored) -> push.Push | None:
+        draft = stored.draft
+        if draft.push is None or draft.reach is Reach.CHATROOM:
+            return None
+        make = partial(push.Push, stored.msg_id, stored.timestamp, draft.conv_id, data=draft.push)
+        if draft.reach is Reach.EVERYONE:
+            return make(push.Audience.EVERYONE)
+        if draft.reach is Reach.SUBSCRIBERS:
+            return make(push.Audience.SUBSCRIBERS)
+        members = (one for one in stored.members if one != draft.sender and one not in stored.muted)
+        clients = draft.recipients or tuple(members)
+        online = set(self._presence.online(clients))
+        offline = tuple(one for one in clients if one not in online)
+        return make(push.Audience.OFFLINE, clients=offline) if offline else None
+
+
+_TOUCH = (
+    update(objects)
+    .where(objects.c.class_name == "_Conversation", objects.c.id == bindparam("conv_id"))
+    .values(last_message_at=bindparam("now"))
+)
+
+
+def _is_of_a_row(problem: Exception) -> bool:
+    """Whether a batch may have failed because of one of its messages, rather than of the database."""
+    if isinstance(problem, DBAPIError):
+        return not problem.connection_invalidated
+    return isinstance(problem, SQLAlchemyError | ValueError)
+
+
+def _fail(waiter: Waiter, problem: Exception) -> None:
+    if not waiter.done():
+        waiter.set_exception(problem)
