@@ -1,33 +1,40 @@
 """The composition root: the one file that knows every part; starts and stops them."""
 
+import asyncio
 import getpass
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import click
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import handlers
 from bridge import access, keys, logs
+from bridge.audiences import Audiences
 from bridge.clock import now_ms
 from bridge.commands import Registry
-from bridge.config import STATE_FOLDER, AppSettings, PlanSettings, serve_problems
-from bridge.context import Defaults, Services
+from bridge.config import STATE_FOLDER, AppSettings, PlanSettings, serve_problems, service_problems
+from bridge.context import Defaults, Services, Tell
 from bridge.conversations import Conversations
 from bridge.database.engine import Database
+from bridge.database.leases import Lease
 from bridge.database.ledger import Ledger
 from bridge.database.requests import Requests
+from bridge.database.schedules import ScheduleStore
 from bridge.delivery import Deliveries
 from bridge.dispatch import Dispatcher
 from bridge.errors import BadConfiguration
 from bridge.identifiers import new_invocation_id
 from bridge.invocation import Actor, Invocation, Place, Trigger
-from bridge.listen import listening, told_to_stop
+from bridge.listen import bind, listening, told_to_stop
 from bridge.locale import translation
 from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.phrases import phrase
@@ -35,6 +42,7 @@ from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.limits import plan_of
 from bridge.realtime.pacing import Meter
 from bridge.reply import Failure, Reply
+from bridge.schedule import Post, Schedule, Schedules
 from bridge.server.app import Server
 from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Plan, ServerSettings
 from bridge.slack.door import SlackDoor
@@ -60,42 +68,76 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(settings: AppSettings) -> AsyncIterator[Bridge]:
-    """Everything between an invocation and the messaging service, open until the block ends."""
+async def bridge(settings: AppSettings, post: Post, folder: Path = STATE_FOLDER) -> AsyncIterator[Bridge]:
+    """Everything between an invocation and the messaging service, open until the block ends.
+
+    `post` is where a schedule's result and a delivery taken over are told; `folder` holds what is kept in files.
+    """
     async with AsyncExitStack() as parts:
-        identity = identify(settings)
-        server = await parts.enter_async_context(embedded(settings, identity)) if settings.embedded else None
-        http = await parts.enter_async_context(_http(settings, server))
-        credentials = Credentials(identity.app_id, identity.app_key, identity.master_key)
-        realtime = RealtimeClient(http, credentials, pacer=Meter(plan_of(_client_plan(settings))))
-        database = await Database.open(_database_url(settings, "imbridge.db"))
+        identity = identify(settings, folder)
+        server = None
+        if settings.embedded:
+            url = database_url(settings, folder / "realtime.db")
+            server = await parts.enter_async_context(embedded(settings, identity, url))
+        realtime = await parts.enter_async_context(connect(settings, identity, server))
+        database = await Database.open(database_url(settings, folder / "imbridge.db"))
         parts.push_async_callback(database.close)
-        ledger = Ledger(database, new_invocation_id())
+        lease = Lease(database, new_invocation_id())
+        await lease.start()
+        parts.push_async_callback(lease.release)
+        ledger = Ledger(database, lease.name)
         parts.push_async_callback(ledger.finish)
+
+        async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
+            return await dispatcher(invocation, tell)
+
         services = Services(
             realtime=realtime,
             conversations=Conversations(realtime, settings.realtime.aliases),
             deliveries=Deliveries(ledger, realtime),
+            schedules=Schedules(ScheduleStore(database, lease.name), dispatch, post),
+            audiences=Audiences(settings.lists, _read_text),
             registry=Registry.of(handlers.COMMANDS),
             defaults=Defaults(settings.realtime.sender, typed=settings.realtime.text == "typed"),
             clock=now_ms,
         )
         metrics = Metrics()
         policy = access.Policy.OPEN if settings.access == "open" else access.Policy.CLOSED
-        yield Bridge(services, Dispatcher(services, policy, Requests(database), metrics), metrics, server)
+        dispatcher = Dispatcher(services, policy, Requests(database), metrics)
+        yield Bridge(services, dispatcher, metrics, server)
 
 
 @asynccontextmanager
-async def embedded(
-    settings: AppSettings, identity: keys.Keys, url: str | None = None
-) -> AsyncIterator[Server]:
+async def on_duty(settings: AppSettings, core: Bridge, post: Post) -> AsyncIterator[None]:
+    """Rings schedules and takes over what ended processes have left, until the block ends."""
+    services = core.services
+    await services.schedules.start(_schedules(settings))
+    taking_over = asyncio.create_task(services.deliveries.take_over(post))
+    try:
+        yield
+    finally:
+        taking_over.cancel()
+        await asyncio.wait([taking_over])
+        await services.schedules.close()
+
+
+def _schedules(settings: AppSettings) -> tuple[Schedule, ...]:
+    team = settings.slack.team or ""
+    return tuple(
+        Schedule(each.name, each.when, each.tz, each.run, Place(team, each.channel), each.grace)
+        for each in settings.schedules
+    )
+
+
+@asynccontextmanager
+async def embedded(settings: AppSettings, identity: keys.Keys, url: str) -> AsyncIterator[Server]:
     """Our own messaging server, answering until the block ends."""
     server = await Server.start(
         ServerSettings(
             app_id=identity.app_id,
             app_key=identity.app_key,
             master_key=identity.master_key,
-            database_url=url or _database_url(settings, "realtime.db"),
+            database_url=url,
             plan=_server_plan(settings.realtime.plan),
         )
     )
@@ -105,7 +147,7 @@ async def embedded(
         await server.close()
 
 
-def identify(settings: AppSettings) -> keys.Keys:
+def identify(settings: AppSettings, folder: Path) -> keys.Keys:
     """The app's id and keys: from the environment, and what is absent for our own server from its own folder."""
     given = settings.realtime
     app_key = given.app_key.get_secret_value() if given.app_key else None
@@ -113,8 +155,8 @@ def identify(settings: AppSettings) -> keys.Keys:
     if given.app_id and master_key and (app_key or not settings.embedded):
         return keys.Keys(given.app_id, app_key or "", master_key)
     if not settings.embedded:
-        raise BadConfiguration(serve_problems(settings))
-    kept = keys.kept(STATE_FOLDER)
+        raise BadConfiguration(service_problems(settings))
+    kept = keys.kept(folder)
     return keys.Keys(given.app_id or kept.app_id, app_key or kept.app_key, master_key or kept.master_key)
 
 
@@ -124,52 +166,74 @@ async def serve(settings: AppSettings) -> None:
         raise BadConfiguration(problems)
     start_logs(settings)
     async with AsyncExitStack() as parts:
-        core = await parts.enter_async_context(bridge(settings))
-        inbound = await parts.enter_async_context(_slack(settings, core))
-        routes = [*_figures(core)]
+        slack = await parts.enter_async_context(to_slack(settings))
+        post = poster(slack.outbound)
+        core = await parts.enter_async_context(bridge(settings, post))
+        inbound = await parts.enter_async_context(from_slack(settings, slack, core))
+        routes = figures(core)
         if settings.slack.app_token is not None:
             token = settings.slack.app_token.get_secret_value()
             await parts.enter_async_context(socket_mode(inbound.app, token))
         elif settings.slack.signing_secret is not None:
             secret = settings.slack.signing_secret.get_secret_value()
             routes.append(Route("/slack/events", SlackDoor(inbound.app, secret)))
-        url = await parts.enter_async_context(
-            listening(Starlette(routes=routes), settings.host, settings.port)
-        )
-        log.info("listening on %s", url)
+        app = Starlette(routes=routes)
+        front = bind(settings.host, settings.port)
+        await parts.enter_async_context(listening(app, front))
+        log.info("listening on %s", front.url)
         if core.server is not None and (listen := settings.realtime.listen) is not None:
-            shown = await parts.enter_async_context(listening(core.server.asgi, listen.host, listen.port))
-            log.info("the messaging server is listening on %s", shown)
+            back = bind(listen.host, listen.port)
+            await parts.enter_async_context(listening(core.server.asgi, back))
+            log.info("the messaging server is listening on %s", back.url)
+        await parts.enter_async_context(on_duty(settings, core, post))
         await told_to_stop()
         log.info("stopping")
 
 
-async def realtime(settings: AppSettings, host: str, port: int, database_url: str | None) -> None:
+async def realtime(settings: AppSettings, host: str, port: int, url: str | None) -> None:
     """The messaging server alone, until told to stop."""
     start_logs(settings)
-    async with (
-        embedded(settings, identify(settings), database_url) as server,
-        listening(server.asgi, host, port) as url,
-    ):
-        print(f"listening on {url}", flush=True)  # noqa: T201 - whoever started it waits for this line
-        await told_to_stop()
+    database = url or database_url(settings, STATE_FOLDER / "realtime.db")
+    async with embedded(settings, identify(settings, STATE_FOLDER), database) as server:
+        front = bind(host, port)
+        async with listening(server.asgi, front):
+            click.echo(f"listening on {front.url}")
+            await told_to_stop()
 
 
 @asynccontextmanager
-async def _slack(settings: AppSettings, core: Bridge) -> AsyncIterator[Inbound]:
-    """Slack's edge; what it has begun is answered before it closes."""
+async def to_slack(settings: AppSettings) -> AsyncIterator[Slack]:
+    """The way to Slack."""
     token = settings.slack.bot_token.get_secret_value() if settings.slack.bot_token else None
     web = SlackWeb(token, settings.slack.api_url)
-    outbound = Outbound(web, settings.slack.locale, translation)
-    inbound = Inbound(core.dispatch, Slack(web, outbound, People(web)), settings.slack)
+    try:
+        yield Slack(web, Outbound(web, settings.slack.locale, translation), People(web))
+    finally:
+        await web.close()
+
+
+def poster(outbound: Outbound) -> Post:
+    """Where a reply goes that nobody waits for."""
+
+    async def post(place: Place, reply: Reply) -> None:
+        await outbound.post(place, reply)
+
+    return post
+
+
+@asynccontextmanager
+async def from_slack(settings: AppSettings, slack: Slack, core: Bridge) -> AsyncIterator[Inbound]:
+    """The way from Slack; what it has begun is answered before the block has ended."""
+    inbound = Inbound(core.dispatch, slack, settings.slack)
     try:
         yield inbound
     finally:
         await inbound.drain()
-        await web.close()
 
 
-def _figures(core: Bridge) -> list[Route]:
+def figures(core: Bridge) -> list[Route]:
+    """Whether it answers, whether it can work, and what it has counted."""
+
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok")
 
@@ -186,7 +250,7 @@ def _figures(core: Bridge) -> list[Route]:
 async def run(settings: AppSettings, words: Sequence[str], actor: str | None) -> Reply:
     """One command from the terminal."""
     start_logs(settings, logging.WARNING)
-    async with bridge(settings) as parts:
+    async with bridge(settings, _nowhere) as parts:
         invocation = Invocation(
             id=new_invocation_id(),
             request=f"terminal:{new_invocation_id()}{new_invocation_id()}",
@@ -197,6 +261,16 @@ async def run(settings: AppSettings, words: Sequence[str], actor: str | None) ->
             words=tuple(words),
         )
         return await parts.dispatch(invocation, _untold)
+
+
+async def _read_text(path: str) -> str:
+    """A file's text in UTF-8, with or without the mark that some programs begin it with."""
+    return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
+
+
+async def _nowhere(_: Place, reply: Reply) -> None:
+    """A terminal rings no schedule and takes nothing over, so there is nothing to post."""
+    raise AssertionError(reply.title)
 
 
 async def _untold(_: Reply) -> None:
@@ -222,19 +296,27 @@ def start_logs(settings: AppSettings, level: int = logging.INFO) -> None:
 
 
 @asynccontextmanager
-async def _http(settings: AppSettings, server: Server | None) -> AsyncIterator[httpx.AsyncClient]:
-    if server is not None:
-        transport = httpx.ASGITransport(server.asgi, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED) as http:
-            yield http
-        return
-    async with open_http(settings.realtime.api_server or EMBEDDED) as http:
-        yield http
+async def connect(
+    settings: AppSettings, identity: keys.Keys, server: Server | None
+) -> AsyncIterator[RealtimeClient]:
+    """The client of the messaging service: the same whether it is in this process or far away."""
+    if server is None:
+        http = open_http(settings.realtime.api_server or EMBEDDED)
+    else:
+        http = httpx.AsyncClient(transport=within(server.asgi), base_url=EMBEDDED)
+    credentials = Credentials(identity.app_id, identity.app_key, identity.master_key)
+    async with http:
+        yield RealtimeClient(http, credentials, pacer=Meter(plan_of(_client_plan(settings))))
 
 
-def _database_url(settings: AppSettings, file: str) -> str:
+def within(application: ASGIApp) -> httpx.AsyncBaseTransport:
+    """A way to an application in this process that fails as a remote one would."""
+    return httpx.ASGITransport(application, raise_app_exceptions=False)
+
+
+def database_url(settings: AppSettings, file: Path) -> str:
     """The database set for both halves, else a file of its own for each: SQLite has one writer at a time."""
-    return settings.database_url or f"sqlite:///{STATE_FOLDER / file}"
+    return settings.database_url or f"sqlite:///{file}"
 
 
 def _client_plan(settings: AppSettings) -> str | dict[str, int | None]:

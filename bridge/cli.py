@@ -40,10 +40,10 @@ def serve(config: Path | None) -> None:
 @CONFIG
 def demo(config: Path | None) -> None:
     """Serve the playground: a Slack-like workspace beside the phones of three users, no account anywhere."""
-    from bridge import app
     from bridge import config as settings
+    from bridge import demo as playground
 
-    _run(app.demo(settings.load(config)))
+    _run(playground.demo(settings.load(config)))
 
 
 @cli.command()

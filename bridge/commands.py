@@ -33,7 +33,8 @@ class Effect(StrEnum):
 class Parameter:
     """One argument of a command.
 
-    `kind` is a key of `bridge.values.READERS`, or bool for a flag; `choices` are the only words allowed, if any.
+    `kind` is a key of `bridge.values.READERS`, or bool for a flag; `choices` are the only words allowed, if any;
+    `called` is what usage lines call it where its kind's noun says too little.
     `option` tells `--name VALUE` from a word by position; `many` gathers into a tuple. `group` is the handler's
     argument that it belongs to, where several commands share their options as one dataclass.
     """
@@ -46,6 +47,7 @@ class Parameter:
     many: bool
     choices: tuple[str, ...] = ()
     group: str | None = None
+    called: str = ""
 
     @property
     def word(self) -> str:
@@ -63,7 +65,7 @@ class Parameter:
 
     @property
     def noun(self) -> str:
-        return "|".join(self.choices) if self.choices else NOUNS.get(self.kind, "")
+        return "|".join(self.choices) if self.choices else self.called or NOUNS.get(self.kind, "")
 
     @property
     def usage(self) -> str:
@@ -114,9 +116,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What a parameter is for, beside its type: `Annotated[ClientId, Help("who speaks")]`."""
+    """What a parameter is for, and what usage lines call it: `Annotated[str, Help("why", "TEXT")]`."""
 
     text: str
+    called: str = ""
 
 
 def command(name: str, effect: Effect, *examples: str) -> Callable[[Handler], Command]:
@@ -158,10 +161,10 @@ def _fields(group: Any, name: str) -> Iterator[Parameter]:
 
 
 def _parameter(name: str, hint: Any, *, option: bool, required: bool) -> Parameter:
-    described = ""
+    described = Help("")
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
-        described = next((each.text for each in extras if isinstance(each, Help)), "")
+        described = next((each for each in extras if isinstance(each, Help)), described)
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(each for each in get_args(hint) if each is not type(None))
     many = get_origin(hint) is tuple
@@ -171,7 +174,9 @@ def _parameter(name: str, hint: Any, *, option: bool, required: bool) -> Paramet
     kind = str if choices else hint
     if kind is not bool and kind not in READERS:
         raise TypeError(f"{name}: no reader for {hint}")
-    return Parameter(name, kind, described, option, required, many, choices)
+    return Parameter(
+        name, kind, described.text, option, required, many, choices=choices, called=described.called
+    )
 
 
 @dataclass(frozen=True, slots=True)

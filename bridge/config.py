@@ -156,6 +156,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> AppS
     for name, place in ENVIRONMENT.items():
         if environment.get(name):
             _put(document, place, environment[name])
+    _set_beside(document, chosen.parent)
     try:
         settings = AppSettings.model_validate(document)
     except ValidationError as error:
@@ -170,7 +171,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> AppS
 def serve_problems(settings: AppSettings) -> tuple[Problem, ...]:
     """What `serve` needs and lacks: every missing secret, by the name of its variable."""
     problems = []
-    slack, realtime = settings.slack, settings.realtime
+    slack = settings.slack
     if slack.bot_token is None:
         problems.append(Problem("SLACK_BOT_TOKEN", "not set; the bot token of the Slack app (xoxb-…)"))
     if slack.app_token is None and slack.signing_secret is None:
@@ -179,14 +180,22 @@ def serve_problems(settings: AppSettings) -> tuple[Problem, ...]:
                 "SLACK_SIGNING_SECRET", "not set; needed over HTTP (or set SLACK_APP_TOKEN for Socket Mode)"
             )
         )
-    if not settings.embedded:
-        for name, value in (
-            ("LEANCLOUD_APP_ID", realtime.app_id),
-            ("LEANCLOUD_MASTER_KEY", realtime.master_key),
-        ):
-            if value is None:
-                problems.append(Problem(name, "not set; needed because LEANCLOUD_API_SERVER is"))
-    return tuple(problems)
+    return (*problems, *service_problems(settings))
+
+
+def service_problems(settings: AppSettings) -> tuple[Problem, ...]:
+    """What a messaging service elsewhere needs and lacks."""
+    given = {
+        "LEANCLOUD_APP_ID": settings.realtime.app_id,
+        "LEANCLOUD_MASTER_KEY": settings.realtime.master_key,
+    }
+    if settings.embedded:
+        return ()
+    return tuple(
+        Problem(name, "not set; needed because LEANCLOUD_API_SERVER is")
+        for name, value in given.items()
+        if value is None
+    )
 
 
 Keys: TypeAlias = tuple[str | int, ...]
@@ -268,6 +277,16 @@ def _put(document: dict[str, Any], place: tuple[str, ...], value: str) -> None:
         if not isinstance(holder, dict):
             return  # validation names the key that is no mapping
     holder[place[-1]] = value
+
+
+def _set_beside(document: dict[str, Any], folder: Path) -> None:
+    """Lists that are files stand beside this one, wherever the program was started."""
+    lists = document.get("lists")
+    if isinstance(lists, dict):
+        document["lists"] = {
+            name: str(folder / listed) if isinstance(listed, str) else listed
+            for name, listed in lists.items()
+        }
 
 
 def _problem(error: ErrorDetails, path: Path, lines: Mapping[Keys, int]) -> Problem:

@@ -8,11 +8,13 @@ from bridge.invocation import Invocation
 from bridge.reply import Reply
 
 if TYPE_CHECKING:
+    from bridge.audiences import Audiences
     from bridge.clock import Clock
     from bridge.commands import Registry
     from bridge.conversations import Conversations
     from bridge.delivery import Deliveries
     from bridge.realtime.client import RealtimeClient
+    from bridge.schedule import Schedules
 
 Tell: TypeAlias = Callable[[Reply], Awaitable[None]]
 """Shows how far a long command has come; each call replaces what the last one showed."""
@@ -33,6 +35,8 @@ class Services:
     realtime: "RealtimeClient"
     conversations: "Conversations"
     deliveries: "Deliveries"
+    schedules: "Schedules"
+    audiences: "Audiences"
     registry: "Registry"
     defaults: Defaults
     clock: "Clock"

@@ -8,7 +8,7 @@ from bridge.commands import did_you_mean
 from bridge.errors import Refused
 from bridge.phrases import Code, phrase
 from bridge.realtime.client import RealtimeClient
-from bridge.realtime.models import Conversation, Kind
+from bridge.realtime.models import Conversation
 from bridge.values import ConversationRef
 
 OBJECT_ID = re.compile(r"[0-9a-f]{24}")
@@ -35,21 +35,6 @@ class Conversations:
         if len(found) == 1:
             return found[0]
         raise self._ambiguous(ref, found) if found else await self._unknown(ref)
-
-    async def resolve_service(self, ref: ConversationRef) -> Conversation:
-        """As `resolve`, and Refused when it is no system conversation."""
-        found = await self.resolve(ref)
-        if found.kind is not Kind.SYSTEM:
-            raise Refused(
-                phrase(
-                    "{name} is a {kind} conversation; this needs a system conversation.",
-                    name=Code(found.name or found.id),
-                    kind=found.kind.value,
-                ),
-                hint=phrase("See them with {command}.", command=Code("conv list --kind system")),
-                code="wrong_kind",
-            )
-        return found
 
     def _ambiguous(self, ref: str, found: list[Conversation]) -> Refused:
         shown = ", ".join(f"{each.id} ({each.kind.value})" for each in found[:AMBIGUOUS_SHOWN])

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,12 +33,27 @@ class _Listener(uvicorn.Server):
         yield
 
 
-@asynccontextmanager
-async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Answers from when the block begins until it ends; gives `http://HOST:PORT` with the real port.
+class Bound(NamedTuple):
+    """An address that is ours; `url` is `http://HOST:PORT` with the real port."""
 
-    BadConfiguration: the address cannot be had.
-    """
+    socket: socket.socket
+    url: str
+
+
+def bind(host: str, port: int) -> Bound:
+    """Take an address; port 0 takes any free one. BadConfiguration: it cannot be had."""
+    six = ":" in host
+    try:
+        taken = socket.create_server((host, port), family=socket.AF_INET6 if six else socket.AF_INET)
+    except OSError as error:
+        problem = Problem(f"{host}:{port}", f"cannot be listened on: {error.strerror}")
+        raise BadConfiguration((problem,)) from None
+    return Bound(taken, f"http://{f'[{host}]' if six else host}:{taken.getsockname()[1]}")
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, bound: Bound) -> AsyncIterator[None]:
+    """Answers from when the block begins until it ends."""
     server = _Listener(
         uvicorn.Config(
             app,
@@ -48,24 +64,14 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    with contextlib.closing(_bound(host, port)) as bound:
-        running = asyncio.create_task(server.serve(sockets=[bound]))
+    with contextlib.closing(bound.socket):
+        running = asyncio.create_task(server.serve(sockets=[bound.socket]))
         await server.begun.wait()
         try:
-            shown = f"[{host}]" if ":" in host else host
-            yield f"http://{shown}:{bound.getsockname()[1]}"
+            yield
         finally:
             server.should_exit = True
             await running
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise BadConfiguration(
-            (Problem(f"{host}:{port}", f"cannot be listened on: {error.strerror}"),)
-        ) from None
 
 
 async def told_to_stop() -> None:

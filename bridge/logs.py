@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HIDDEN = "***"
+CHATTY = ("aiosqlite", "alembic", "apscheduler", "httpx", "slack_bolt", "slack_sdk", "stamina", "uvicorn")
+"""Libraries that tell more than the story."""
 # Slack's tokens, and addresses that let whoever reads them post.
 SECRETS = re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]+|https://hooks\.slack\.com/\S+|(?<=trigger_id=)[\w.]+")
 

@@ -28,6 +28,9 @@ Since = NewType("Since", int)
 JsonObject = NewType("JsonObject", dict[str, Any])
 Url = NewType("Url", str)
 
+CLIENT_ID_LENGTH = 64
+"""Characters at most (reference 1.9)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -102,8 +105,8 @@ def _since(text: str, reading: Reading) -> int:
 
 
 def _client_id(text: str, _: Reading) -> str:
-    if not 1 <= len(text) <= 64:
-        raise Unreadable(phrase("a client id of 1 to 64 characters"))
+    if not 1 <= len(text) <= CLIENT_ID_LENGTH:
+        raise Unreadable(phrase("a client id of 1 to {most} characters", most=CLIENT_ID_LENGTH))
     return text
 
 
@@ -117,7 +120,8 @@ def _integer(text: str, _: Reading) -> int:
 def _json_object(text: str, _: Reading) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError) as error:
         raise Unreadable(phrase("a JSON object; {reason}", reason=str(error))) from None
     if not isinstance(found, dict):
         raise Unreadable(phrase("a JSON object, such as {example}", example=Code('{"key": "value"}')))
@@ -137,9 +141,10 @@ def _json_or_text(text: str) -> Json:
     """`3`, `true`, `{"a":1}` are JSON; `1.10` and `007` would lose characters as numbers, so they stay text."""
     try:
         found: Json = json.loads(text)
-    except ValueError:
+        written = json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError):
         return text
-    if isinstance(found, int | float) and not isinstance(found, bool) and json.dumps(found) != text:
+    if isinstance(found, int | float) and not isinstance(found, bool) and written != text:
         return text
     return found
 

@@ -1,13 +1,33 @@
 """What the commands do; each handler knows its noun and nothing of Slack, HTTP or the database."""
 
-from handlers import announcements, conversations, deliveries, history, members, messages, operations
+from handlers import (
+    announcements,
+    broadcasts,
+    clients,
+    conversations,
+    deliveries,
+    history,
+    members,
+    messages,
+    mutes,
+    operations,
+    quota,
+    schedules,
+    subscribers,
+)
 
 COMMANDS = (
     *operations.COMMANDS,
     *conversations.COMMANDS,
     *members.COMMANDS,
+    *mutes.COMMANDS,
     *messages.COMMANDS,
     *announcements.COMMANDS,
+    *broadcasts.COMMANDS,
     *history.COMMANDS,
+    *subscribers.COMMANDS,
+    *clients.COMMANDS,
+    *schedules.COMMANDS,
     *deliveries.COMMANDS,
+    *quota.COMMANDS,
 )

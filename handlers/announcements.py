@@ -1,18 +1,35 @@
 """Announcements: to chosen users, to subscribers, to everyone."""
 
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from bridge.announcement import announce
+from bridge.audiences import Audience
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
 from bridge.errors import NotUnderstood, Refused
+from bridge.invocation import Trigger
 from bridge.ledger import Act, Options
-from bridge.phrases import Code, Moment, phrase
-from bridge.reply import Reply
+from bridge.phrases import Code, Moment, Phrase, Value, phrase
+from bridge.realtime.models import Kind
+from bridge.reply import Fields, Reply
 from bridge.values import ClientId, ConversationRef, Text, Until
 from handlers.composing import Composing, Saying, plan
+from handlers.kinds import of_kind
 
 MONTH_MS = 31 * 86_400_000
+SPEAKS_OTHERWISE = {Kind.NORMAL: "send", Kind.TRANSIENT: "send"}
+SAMPLE = 5
+"""How many of the users are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Whom a notification is for, said in one of three ways."""
+
+    to: Annotated[tuple[ClientId, ...], Help("whom it is for, any number")] = ()
+    to_list: Annotated[str | None, Help("a list of app.yaml")] = None
+    to_file: Annotated[str | None, Help("a CSV file, from the terminal", "CSV")] = None
 
 
 @command(
@@ -20,24 +37,74 @@ MONTH_MS = 31 * 86_400_000
     Effect.REACHES,
     "notify news Your refund has arrived. --to tom,jerry",
     "notify news 您的退款已到账。 --to tom",
+    "notify news The beta begins tomorrow. --to-list testers",
 )
 async def notify(
     ctx: Context,
     conv: ConversationRef,
     text: Text | None = None,
     *,
-    to: Annotated[tuple[ClientId, ...], Help("whom it is for, any number")],
+    chosen: Chosen,
     composing: Composing,
 ) -> Reply:
     """Send a system message to chosen users."""
-    audience = tuple(dict.fromkeys(to))
-    if not audience:
-        raise NotUnderstood(
-            phrase("Whom is it for? {option} is empty.", option=Code("--to")), code="missing_argument"
+    audience = await _audience(ctx, chosen)
+    found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
+    saying = Saying(Act.NOTIFY, found, text, audience=audience.clients)
+    told = announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
+    return replace(told, parts=(*told.parts, _described(audience)))
+
+
+async def _audience(ctx: Context, chosen: Chosen) -> Audience:
+    """Whom the options name. NotUnderstood: nobody, or in two ways at once. Refused: a list that can't be used."""
+    ways = [
+        option
+        for option, given in (
+            ("--to", bool(chosen.to)),
+            ("--to-list", chosen.to_list is not None),
+            ("--to-file", chosen.to_file is not None),
         )
-    found = await ctx.conversations.resolve_service(conv)
-    saying = Saying(Act.NOTIFY, found, text, audience=audience)
-    return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
+        if given
+    ]
+    if len(ways) != 1:
+        problem = (
+            phrase(
+                "Whom is it for? Say it in one way, not in several: {options}.", options=Code(" ".join(ways))
+            )
+            if ways
+            else phrase(
+                "Whom is it for? {to} or {list} is missing.",
+                to=Code("--to ID,..."),
+                list=Code("--to-list NAME"),
+            )
+        )
+        raise NotUnderstood(problem, code="bad_value" if ways else "missing_argument")
+    if chosen.to_list is not None:
+        return await ctx.audiences.named(chosen.to_list)
+    if chosen.to_file is None:
+        return Audience.of(chosen.to)
+    if ctx.invocation.trigger is not Trigger.TERMINAL:
+        raise Refused(
+            phrase(
+                "{option} is for the terminal: files elsewhere are not to be seen from here.",
+                option=Code("--to-file"),
+            ),
+            hint=phrase(
+                "Name a list of {file} with {list}.", file=Code("app.yaml"), list=Code("--to-list NAME")
+            ),
+            code="terminal_only",
+        )
+    return await ctx.audiences.file(chosen.to_file)
+
+
+def _described(audience: Audience) -> Fields:
+    shown = ", ".join(audience.clients[:SAMPLE])
+    count = len(audience.clients)
+    sample: Value = phrase("{shown}, … ({count})", shown=shown, count=count) if count > SAMPLE else shown
+    rows: list[tuple[Phrase, Value]] = [(phrase("Users"), sample)]
+    if audience.repeated:
+        rows.append((phrase("There twice"), audience.repeated))
+    return Fields(tuple(rows))
 
 
 @command("publish", Effect.REACHES, "publish news The new season has begun.")
@@ -45,7 +112,7 @@ async def publish(
     ctx: Context, conv: ConversationRef, text: Text | None = None, *, composing: Composing
 ) -> Reply:
     """Send a message to all subscribers of a system conversation."""
-    found = await ctx.conversations.resolve_service(conv)
+    found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
     saying = Saying(Act.PUBLISH, found, text)
     return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
 
@@ -67,7 +134,7 @@ async def broadcast(  # noqa: PLR0913 - one argument for each word of the gramma
 ) -> Reply:
     """Send a message to every user of the app."""
     _refuse_bad_validity(ctx.clock(), valid_till)
-    found = await ctx.conversations.resolve_service(conv)
+    found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
     saying = Saying(Act.BROADCAST, found, text, Options(transient=transient, valid_till=valid_till))
     return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
 

@@ -27,12 +27,10 @@ from bridge.realtime.content import (
     with_delivery,
 )
 from bridge.realtime.models import Conversation
+from bridge.realtime.protocol import MESSAGE_BYTES
 from bridge.realtime.wire import byte_length
 from bridge.reply import Json
 from bridge.values import Attribute, ClientId, Coordinates, JsonObject, Url
-
-MESSAGE_BYTES = 5 * 1024
-"""A message and its push data together, in UTF-8 (reference 1.9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Composing:
     json: Annotated[JsonObject | None, Help("a message of the app's own kind")] = None
     attr: Annotated[tuple[Attribute, ...], Help("attributes of the message")] = ()
     raw: Annotated[bool, Help("a plain string instead of a typed message")] = False
-    push: Annotated[str | None, Help("offline push: its text, or JSON")] = None
+    push: Annotated[str | None, Help("offline push: its text, or JSON", "TEXT|JSON")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def plan(ctx: Context, saying: Saying, composing: Composing) -> Plan:
     carried = with_delivery(content, delivery)
     push = _push(composing.push)
     message = encode(carried)
-    _refuse_too_long(message, push)
+    refuse_too_long(message, push)
     return Plan(
         id=delivery,
         act=saying.act,
@@ -156,7 +154,8 @@ def _push(typed: str | None) -> dict[str, Json] | None:
         return {"alert": typed}
     try:
         found: dict[str, Json] = json.loads(typed)
-    except ValueError as error:
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError) as error:
         raise NotUnderstood(
             phrase("{push} begins like JSON and is none: {reason}", push=Code("--push"), reason=str(error)),
             code="bad_value",
@@ -175,7 +174,8 @@ def _sender(ctx: Context, composing: Composing, act: Act) -> str:
     )
 
 
-def _refuse_too_long(message: str, push: dict[str, Json] | None) -> None:
+def refuse_too_long(message: str, push: dict[str, Json] | None) -> None:
+    """Refused: message and push together are more than the service takes; says by how much."""
     size = byte_length(message) + (byte_length(json.dumps(push, ensure_ascii=False)) if push else 0)
     if size > MESSAGE_BYTES:
         raise Refused(

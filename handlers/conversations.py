@@ -9,6 +9,8 @@ from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.realtime.models import Conversation, Kind, NewConversation
 from bridge.reply import Fields, Hint, Json, Part, Reply, Table
 from bridge.values import Attribute, ClientId, ConversationRef, JsonObject
+from handlers.kinds import title_of
+from handlers.ranges import refuse_outside
 
 KINDS: dict[str, Kind | None] = {
     "normal": Kind.NORMAL,
@@ -78,20 +80,16 @@ async def list_(  # noqa: PLR0913 - one argument for each word of the grammar
     ctx: Context,
     *,
     kind: Literal["normal", "system", "transient", "all"] = "all",
-    name: Annotated[str | None, Help("only those whose name contains this")] = None,
+    name: Annotated[str | None, Help("only those whose name contains this", "TEXT")] = None,
     member: Annotated[ClientId | None, Help("only those that this user is in")] = None,
     where: Annotated[JsonObject | None, Help("a query in the service's own terms")] = None,
     limit: int = 20,
     skip: int = 0,
 ) -> Reply:
     """List conversations."""
-    _refuse_outside("--limit", limit, 1, 1000)
-    _refuse_outside("--skip", skip, 0, 1_000_000_000)
-    query: dict[str, Any] = dict(where or {})
-    if name is not None:
-        query["name"] = {"$regex": rf"\Q{name}\E"}
-    if member is not None:
-        query["m"] = member
+    refuse_outside("--limit", limit, 1, 1000)
+    refuse_outside("--skip", skip, 0, 1_000_000_000)
+    query = _query(where or {}, name, member)
     found = await ctx.realtime.find_conversations(query, kind=KINDS[kind], skip=skip, limit=limit)
     if not found:
         return Reply(phrase("There is no such conversation."), data=[])
@@ -109,12 +107,14 @@ async def list_(  # noqa: PLR0913 - one argument for each word of the grammar
     )
 
 
-def _refuse_outside(option: str, number: int, least: int, most: int) -> None:
-    if not least <= number <= most:
-        raise NotUnderstood(
-            phrase("{option} goes from {least} to {most}.", option=Code(option), least=least, most=most),
-            code="bad_value",
-        )
+def _query(where: dict[str, Any], name: str | None, member: str | None) -> dict[str, Any]:
+    conditions = [where] if where else []
+    if name is not None:
+        literal = name.replace("\\E", r"\E\\E\Q")
+        conditions.append({"name": {"$regex": rf"\Q{literal}\E"}})
+    if member is not None:
+        conditions.append({"m": member})
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions} if conditions else {}
 
 
 def _size(conversation: Conversation) -> Value:
@@ -126,7 +126,7 @@ async def show(ctx: Context, conv: ConversationRef) -> Reply:
     """Show everything known of a conversation."""
     found = await ctx.conversations.resolve(conv)
     return Reply(
-        phrase("{name}, a {kind} conversation", name=Code(found.name or found.id), kind=found.kind.value),
+        phrase("{name}, a {kind} conversation", name=title_of(found), kind=found.kind.value),
         (Fields(tuple(_facts(found))),),
         data=found.raw,
     )
@@ -178,10 +178,19 @@ async def set_(
     *,
     name: str | None = None,
     attr: Annotated[tuple[Attribute, ...], Help("attributes to set")] = (),
-    unset: Annotated[tuple[str, ...], Help("attributes to take away")] = (),
+    unset: Annotated[tuple[str, ...], Help("attributes to take away", "KEY")] = (),
 ) -> Reply:
     """Change a conversation's name and attributes."""
     changes: dict[str, Json] = {each.key: each.value for each in attr}
+    if both := sorted(changes.keys() & set(unset)):
+        raise NotUnderstood(
+            phrase(
+                "{keys} can't be both set and taken away: use {attr} or {unset}.",
+                keys=", ".join(both),
+                attr=Code("--attr"),
+                unset=Code("--unset"),
+            )
+        )
     changes |= {key: {"__op": "Delete"} for key in unset}
     if name is not None:
         changes["name"] = name
@@ -200,7 +209,7 @@ async def delete(ctx: Context, conv: ConversationRef) -> Reply:
     """Delete a conversation; it cannot be brought back."""
     found = await ctx.conversations.resolve(conv)
     await ctx.realtime.delete_conversation(found)
-    return Reply(phrase("Deleted {name}.", name=Code(found.name or found.id)), data={"objectId": found.id})
+    return Reply(phrase("Deleted {name}.", name=title_of(found)), data={"objectId": found.id})
 
 
 COMMANDS = (create, list_, show, set_, delete)

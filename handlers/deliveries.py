@@ -1,17 +1,21 @@
 """The ledger: what went out, what is on its way, what is in doubt."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from bridge.announcement import announce, data_of, opening, part_data
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
-from bridge.errors import NotUnderstood, Refused
-from bridge.ledger import Delivery, State
+from bridge.errors import Refused
+from bridge.ledger import Answer, Delivery, State
 from bridge.phrases import Code, Moment, phrase
 from bridge.reply import Reply, Table
+from handlers.ranges import refuse_outside
 
 NEWEST = 100
 """How many a list shows unless told otherwise."""
+MOST = 1000
+DeliveryId = Annotated[str, Help("as its reply and the list show it", "ID")]
 
 
 @command("delivery list", Effect.READS, "delivery list", "delivery list --state unknown")
@@ -22,11 +26,7 @@ async def list_(
     limit: Annotated[int, Help("how many, the newest first")] = NEWEST,
 ) -> Reply:
     """List what was sent and how it went."""
-    if not 1 <= limit <= 1000:
-        raise NotUnderstood(
-            phrase("{option} goes from {least} to {most}.", option=Code("--limit"), least=1, most=1000),
-            code="bad_value",
-        )
+    refuse_outside("--limit", limit, 1, MOST)
     found = await ctx.deliveries.newest(limit, State(state) if state else None)
     if not found:
         return Reply(phrase("There is no such delivery."), data=[])
@@ -43,22 +43,25 @@ async def list_(
 
 
 @command("delivery show", Effect.READS, "delivery show 4k2m9x7c1b")
-async def show(ctx: Context, delivery: str) -> Reply:
+async def show(ctx: Context, delivery: DeliveryId) -> Reply:
     """Show a delivery as it stands."""
     found = await ctx.deliveries.show(delivery)
     if found is None:
         raise _unknown(delivery)
-    return Reply(announce(found).title, announce(found).parts, data=_row(found))
+    return replace(announce(found), data=_row(found), private=False, failure=None)
 
 
 @command("delivery cancel", Effect.CHANGES, "delivery cancel 4k2m9x7c1b")
-async def cancel(ctx: Context, delivery: str) -> Reply:
+async def cancel(ctx: Context, delivery: DeliveryId) -> Reply:
     """Stop what has not gone out yet."""
     before = await ctx.deliveries.show(delivery)
     if before is None:
         raise _unknown(delivery)
     if before.count(State.PLANNED) == 0:
-        raise Refused(phrase("There is nothing left to stop: it is {state}.", state=before.state.value))
+        raise Refused(
+            phrase("There is nothing left to stop: it is {state}.", state=before.state.value),
+            code="nothing_to_stop",
+        )
     after = await ctx.deliveries.cancel(delivery, ctx.invocation.actor.id)
     stopped = after or before
     return Reply(
@@ -70,6 +73,21 @@ async def cancel(ctx: Context, delivery: str) -> Reply:
         announce(stopped).parts,
         data=_row(stopped),
     )
+
+
+@command("delivery resolve", Effect.REACHES, "delivery resolve 4k2m9x7c1b sent")
+async def resolve(
+    ctx: Context,
+    delivery: DeliveryId,
+    answer: Annotated[Literal["sent", "again", "give-up"], Help("it went out; send it again; leave it")],
+) -> Reply:
+    """Decide what is done about a delivery that may have gone out or not."""
+    settled = await ctx.deliveries.resolve(delivery, Answer(answer), ctx.invocation.actor.id, ctx.tell)
+    if settled is None:
+        raise _unknown(delivery)
+    told = replace(announce(settled), data=_row(settled))
+    # Given up is what was asked for, not what went wrong.
+    return replace(told, failure=None) if settled.state is State.CANCELED else told
 
 
 def _unknown(delivery: str) -> Refused:
@@ -93,4 +111,4 @@ def _row(delivery: Delivery) -> object:
     }
 
 
-COMMANDS = (list_, show, cancel)
+COMMANDS = (list_, show, cancel, resolve)

@@ -26,6 +26,7 @@ from bridge.realtime.models import Kind, Message
 from bridge.reply import File as FilePart
 from bridge.reply import Hint, Part, Reply, Table
 from bridge.values import ClientId, ConversationRef, Since
+from handlers.ranges import refuse_outside
 
 PAGE = 1000
 """The most that the service gives at a time (REST 1.2, history)."""
@@ -55,14 +56,11 @@ async def history(  # noqa: PLR0913 - one argument for each word of the grammar
     csv: Annotated[bool, Help("as a file")] = False,
 ) -> Reply:
     """Show what was said."""
-    if not 1 <= limit <= MOST:
-        raise NotUnderstood(
-            phrase("{option} goes from {least} to {most}.", option=Code("--limit"), least=1, most=MOST),
-            code="bad_value",
-        )
+    refuse_outside("--limit", limit, 1, MOST)
     if before is not None and after is not None and after >= before:
         raise Refused(
-            phrase("{after} must be earlier than {before}.", after=Code("--after"), before=Code("--before"))
+            phrase("{after} must be earlier than {before}.", after=Code("--after"), before=Code("--before")),
+            code="bad_value",
         )
     source = await _source(ctx, conv, client, everything=all_)
     span = _span(before, after, oldest_first=reversed_, page=min(limit, PAGE))
@@ -102,7 +100,11 @@ async def _source(
                 "A conversation together with {client} is for system conversations only.",
                 client=Code("--client"),
             ),
-            hint=phrase("Leave out one of them."),
+            hint=phrase(
+                "Type {conversation} or {client}",
+                conversation=Code(f"history {found.id}"),
+                client=Code(f"history --client {client}"),
+            ),
             code="wrong_kind",
         )
     return InThread(found, client)
@@ -121,11 +123,12 @@ def _table(rows: list[Message]) -> Table:
     columns = (phrase("Time"), phrase("From"), phrase("Message"), phrase("Id"))
     return Table(
         columns,
-        tuple((Moment(row.timestamp), row.from_client, _said(row.content), Code(row.msg_id)) for row in rows),
+        tuple((Moment(row.timestamp), row.from_client, said(row.content), Code(row.msg_id)) for row in rows),
     )
 
 
-def _said(content: Content) -> Value:
+def said(content: Content) -> Value:
+    """What a message says, in one cell: its text, and what else it carries by name."""
     match content:
         case Plain(text) | Text(text):
             return text

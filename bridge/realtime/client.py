@@ -76,7 +76,7 @@ class RealtimeClient(Conversations, Messages, History, Subscriptions, Clients, M
     ) -> None:
         self._http = http
         self._credentials = credentials
-        self._pacer = pacer or Meter()
+        self.pacer: Pacer = pacer or Meter()
         self._effort = effort
         self._places = asyncio.Semaphore(effort.concurrency)
 
@@ -104,21 +104,21 @@ class RealtimeClient(Conversations, Messages, History, Subscriptions, Clients, M
         except RateLimited as error:
             if call.family is None or turn is None:
                 raise
-            await self._pacer.release(call.family, turn)
-            wait = await self._pacer.penalise(call.family, daily=error.limit.daily)
+            await self.pacer.release(call.family, turn)
+            wait = await self.pacer.penalise(call.family, daily=error.limit.daily)
             limit = Limit(call.family, error.limit.daily, wait)
             raise RateLimited(
                 error.reason, request=error.request, code=error.code, status=error.status, limit=limit
             ) from error
         except NotSent:
             if call.family is not None and turn is not None:
-                await self._pacer.release(call.family, turn)
+                await self.pacer.release(call.family, turn)
             raise
 
     async def _reserve(self, call: Call[T]) -> Turn | None:
         if call.family is None:
             return None
-        turn = await self._pacer.reserve(call.family)
+        turn = await self.pacer.reserve(call.family)
         if turn.wait_ms > 0:
             limit = Limit(call.family, turn.daily, turn.wait_ms)
             raise RateLimited(f"the quota of {call.family} is used up", request=call.request, limit=limit)

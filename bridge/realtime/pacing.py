@@ -18,6 +18,15 @@ class Turn:
     """Whether it is the day's total that is used up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a family's plan still allows by our own count; None is no limit. `wait_ms` until the next call fits."""
+
+    per_minute: int | None
+    per_day: int | None
+    wait_ms: int
+
+
 class Pacer(Protocol):
     """Whoever keeps the usage: in memory here, in a database where several processes share one app."""
 
@@ -31,6 +40,10 @@ class Pacer(Protocol):
 
     async def penalise(self, family: Family, *, daily: bool) -> int:
         """Note the service's 429; gives the milliseconds to wait."""
+        ...
+
+    async def left(self, family: Family) -> Left:
+        """What may still be called, as far as this count knows."""
         ...
 
 
@@ -61,6 +74,19 @@ class Meter:
         self.usages[family] = limits.penalise(self.usages[family], now, daily=daily)
         return limits.wait_ms(self.usages[family], self.plan.quota(family), now)
 
+    async def left(self, family: Family) -> Left:
+        """What may still be called, as far as this count knows."""
+        now, quota, usage = self.clock(), self.plan.quota(family), self.usages[family]
+        return Left(
+            _rest(quota.per_minute, usage.last_minute(now)),
+            _rest(quota.per_day, usage.today(now)),
+            limits.wait_ms(usage, quota, now),
+        )
+
     def wait_ms(self, family: Family) -> int:
         """Milliseconds until the next call of the family fits; 0 when it fits now."""
         return limits.wait_ms(self.usages[family], self.plan.quota(family), self.clock())
+
+
+def _rest(total: int | None, used: int) -> int | None:
+    return None if total is None else max(0, total - used)

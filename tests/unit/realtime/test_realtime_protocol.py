@@ -97,6 +97,7 @@ def test_query_parameters_are_written_as_the_service_reads_them() -> None:
         ({"body": {"x": object()}}, "JSON", None),
         ({"body": {"from_client": ""}}, "sender", None),
         ({"body": {"message": "é" * 2561}}, "5,122 bytes.*5 KB", 4109),
+        ({"body": {"message": "x" * 5121}}, "5,121 bytes.*5 KB", 4109),
         ({"body": {"message": "x" * 5100, "push_data": {"alert": "0123456789"}}}, "5,122 bytes.*5 KB", 4109),
         ({"body": {"message": "", "push": {"alert": "x" * 4084}}}, "4,096 bytes.*4 KB", 4109),
         ({"body": {"to_clients": []}}, "no client id", None),
