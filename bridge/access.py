@@ -40,7 +40,7 @@ def decide(
     try:
         return _decide(policy, command, invocation, arguments)
     except Exception:
-        log.exception("an access check failed, so %s is denied", command.name)
+        log.exception("an access check failed, so it denies")
         return Decision(False, phrase("Access could not be checked, so it is denied."))
 
 

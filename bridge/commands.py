@@ -232,8 +232,11 @@ class Registry:
                 hint=did_you_mean(near[0]) if near else listing,
                 code="unknown_command",
             )
-        known = [*self.commands, *self.groups]
-        near = get_close_matches(" ".join(typed), known, 1, 0.7) or get_close_matches(first, known, 1, 0.6)
+        of_two = [name for name in self.commands if " " in name]
+        of_one = [name for name in self.commands if " " not in name]
+        near = get_close_matches(" ".join(typed), of_two, 1, 0.8) or get_close_matches(
+            first, [*of_one, *self.groups], 1, 0.6
+        )
         return NotUnderstood(
             phrase("There is no command {word}.", word=Code(first)),
             hint=did_you_mean(near[0]) if near else phrase("Type {help} to see all.", help=Code("help")),

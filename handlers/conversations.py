@@ -127,9 +127,16 @@ async def show(ctx: Context, conv: ConversationRef) -> Reply:
     found = await ctx.conversations.resolve(conv)
     return Reply(
         phrase("{name}, a {kind} conversation", name=title_of(found), kind=found.kind.value),
-        (Fields(tuple(_facts(found))),),
+        (Fields((*_facts(found), *await _presence(ctx, found))),),
         data=found.raw,
     )
+
+
+async def _presence(ctx: Context, found: Conversation) -> list[tuple[Phrase, Value]]:
+    """Who is there now, which only a transient conversation knows."""
+    if found.kind is not Kind.TRANSIENT:
+        return []
+    return [(phrase("Online"), await ctx.realtime.online_count(found))]
 
 
 def _facts(found: Conversation) -> list[tuple[Phrase, Value]]:

@@ -16,7 +16,18 @@ from bridge.realtime.content import Plain, Text, decode
 from bridge.realtime.errors import RealtimeError
 from bridge.realtime.history import HistoryRange, InConversation, InThread, Source
 from bridge.realtime.models import Conversation, Kind, Message
-from bridge.server.presence import GOING_AWAY, Connection, Direct, Event, Kick, Notice, Patch, Presence
+from bridge.server.presence import (
+    GOING_AWAY,
+    Connection,
+    Direct,
+    Event,
+    Kick,
+    Notice,
+    Patch,
+    Presence,
+    Read,
+    Receipt,
+)
 from bridge.server.push import Audience, Push
 
 log = logging.getLogger(__name__)
@@ -211,6 +222,8 @@ class Phones:
                 await self._renew(phone, event.conv_id)
             case Kick():
                 phone.signed_out = event
+            case Receipt() | Read():
+                pass  # a phone asks for no receipts, and has no other device that could read
 
     def _take(self, phone: Phone, mail: Mail) -> None:
         talk = phone.inbox.talks[mail.conversation]

@@ -96,10 +96,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Another session of the same client has read a conversation until `at` (UTC ms)."""
+    """The client itself has read a conversation, in another session: `unread` is what is left at `at` (UTC ms)."""
 
     conv_id: str
     at: int
+    unread: int = 0
     origin: str = ""
 
 

@@ -49,6 +49,7 @@ class ServerSettings:
 
     `sign_history` makes REST history reads carry a signature and `sign_login` the opening of sessions, switches that
     the service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
+    A socket has `login_seconds` to open a session; one on which nothing is heard at all is ended with another code.
     """
 
     app_id: str
@@ -60,3 +61,4 @@ class ServerSettings:
     sign_history: bool = False
     sign_login: bool = False
     web_origins: tuple[str, ...] = ()
+    login_seconds: float = 60

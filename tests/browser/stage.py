@@ -1,7 +1,6 @@
 """The playground on a free port: the real messaging server and phones, beside a small app that answers as told."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ import httpx
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,9 +26,8 @@ from bridge.realtime.client import Credentials, RealtimeClient
 from bridge.realtime.content import Text
 from bridge.realtime.models import Kind, Ref
 from bridge.server.app import Server
-from bridge.server.push import Audience, Push
+from bridge.server.push import Push, recorded
 from bridge.server.settings import UNLIMITED, ServerSettings
-from bridge.server.tables import pushes
 from tests.unit.playground.stage import SCOPES, Deadline, serving
 
 DANGER = {
@@ -78,23 +75,11 @@ async def messaging(folder: Path) -> AsyncIterator[tuple[Server, RealtimeClient]
 def phones_of(server: Server, realtime: RealtimeClient) -> Phones:
     """The players' phones, reading pushes where the server keeps them."""
 
-    async def recorded(since: int) -> Sequence[Push]:
-        query = select(pushes).where(pushes.c.created_at >= since).order_by(pushes.c.created_at)
+    async def pushes(since: int) -> Sequence[Push]:
         async with server.engine.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            Push(
-                row.msg_id,
-                row.created_at,
-                row.conv_id,
-                Audience(row.audience),
-                row.data,
-                tuple(json.loads(row.clients or "[]")),
-            )
-            for row in rows
-        ]
+            return await recorded(connection, since)
 
-    return Phones(seed.PLAYERS, realtime, server.presence, recorded)
+    return Phones(seed.PLAYERS, realtime, server.presence, pushes)
 
 
 @asynccontextmanager

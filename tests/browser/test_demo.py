@@ -13,7 +13,8 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open
 
-IMBRIDGE = Path(sys.executable).with_name("imbridge")
+ROOT = Path(__file__).parents[2]
+PROGRAM = "from bridge.cli import main; main()"
 OURS = ("SLACK_", "LEANCLOUD_", "IMBRIDGE_", "HOST")
 
 
@@ -24,9 +25,10 @@ async def demo(folder: Path) -> AsyncIterator[str]:
         port = taken.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    environment |= {"PORT": str(port), "PYTHONPATH": str(ROOT)}
     with (folder / "demo.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            IMBRIDGE, "demo", cwd=folder, env={**environment, "PORT": str(port)}, stdout=log, stderr=log
+            sys.executable, "-c", PROGRAM, "demo", cwd=folder, env=environment, stdout=log, stderr=log
         )
     try:
         async with asyncio.timeout(30), httpx.AsyncClient(base_url=url) as http:
@@ -66,6 +68,7 @@ async def test_a_broadcast_and_a_schedule_reach_the_phones_and_their_results_the
         await page.reload()
         await expect(page.locator(".message", has_text="早潮来了").last).to_be_visible()
         await expect(page.locator(".phone .row.unread .line")).to_contain_text(["早潮来了"] * 3)
+        await page.goto("about:blank")
 
 
 async def test_a_second_start_finds_the_same_world_with_its_history(tmp_path: Path, open_page: Open) -> None:

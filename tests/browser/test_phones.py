@@ -13,6 +13,7 @@ from bridge.realtime.client import RealtimeClient
 from bridge.realtime.content import Text
 from bridge.realtime.messages import Push, SendOptions
 from bridge.realtime.models import Kind, MessageKey, NewConversation, Ref
+from bridge.server.presence import Clients, Notice, Presence
 from tests.browser.stage import messaging, phones_of
 
 Json = dict[str, Any]
@@ -21,9 +22,12 @@ Json = dict[str, Any]
 class Set:
     """Phones that are on, and the conversations of the demo."""
 
-    def __init__(self, phones: Phones, realtime: RealtimeClient, aliases: dict[str, str]) -> None:
+    def __init__(
+        self, phones: Phones, realtime: RealtimeClient, presence: Presence, aliases: dict[str, str]
+    ) -> None:
         self.phones = phones
         self.realtime = realtime
+        self.presence = presence
         self.aliases = aliases
 
     def talk(self, client: str, alias: str) -> Json:
@@ -49,7 +53,7 @@ async def on(tmp_path: Path) -> AsyncIterator[Set]:
         aliases = await seed.seed(realtime)
         phones = phones_of(server, realtime)
         await phones.start()
-        yield Set(phones, realtime, aliases)
+        yield Set(phones, realtime, server.presence, aliases)
         await phones.aclose()
 
 
@@ -100,6 +104,19 @@ async def test_a_conversation_that_a_phone_has_never_seen_appears_with_its_name(
     await on.realtime.send(made, "mary", Text("南瓜种子换番茄种子"))
     await on.until(lambda: any(talk["id"] == made.id for talk in on.phones.json[1]["conversations"]))
     assert on.talk("tom", made.id)["name"] == "Seed swap"
+
+
+async def test_a_conversation_changes_with_the_notice_and_goes_with_its_member(on: Set) -> None:
+    crew = Ref(on.aliases["crew"])
+    await on.realtime.update_conversation(crew, {"name": "Dawn Crew"})
+    await on.presence.publish(Notice("updated", crew.id, ""), Clients(("tom", "mary")))
+    await on.until(lambda: on.talk("tom", "crew")["name"] == "Dawn Crew")
+    assert on.talk("tom", "crew")["messages"]
+
+    await on.realtime.remove_members(crew, ["tom"])
+    await on.presence.publish(Notice("left", crew.id, "", ("tom",)), Clients(("tom",)))
+    await on.until(lambda: len(on.phones.json[1]["conversations"]) == 2)
+    assert on.talk("mary", "crew")["name"] == "Dawn Crew"
 
 
 async def test_what_was_missed_offline_is_there_and_unread_afterwards(on: Set) -> None:

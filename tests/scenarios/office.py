@@ -1,5 +1,6 @@
 """An office that runs the whole bridge: people talk to it in Slack, and the app's users get what they send."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -56,7 +57,9 @@ from tests.unit.playground.stage import SCOPES, serving
 
 PEOPLE = {"mia": "U0MIA00001", "ben": "U0BEN00001"}
 OPS = "C0OPS00001"
-KEYS = {"X-LC-Id": "office-app", "X-LC-Key": "office-master-key,master"}
+CREDENTIALS = Credentials("office-app", "office-app-key", "office-master-key")
+BOSS = Defaults(sender="boss")
+"""Who speaks in announcements where nobody else is named."""
 AT_ONCE = Pace(first_pause_ms=0, patience=Patience(settle_ms=0, first_pause_ms=0, unasked_ms=0))
 """Whatever a delivery would wait for has passed."""
 UNHURRIED = Deadlines(ack_after=30, progress_after=60)
@@ -68,8 +71,8 @@ class Setup:
     """How one office differs from the usual one."""
 
     commands: Sequence[Command] = ()
-    credentials: Credentials = Credentials("office-app", "office-app-key", "office-master-key")
-    defaults: Defaults = Defaults(sender="boss")
+    credentials: Credentials = CREDENTIALS
+    defaults: Defaults = BOSS
     aliases: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
     schedules: Sequence[Schedule] = ()
@@ -103,7 +106,9 @@ class Office:
         self.line = line
         self.control = control
         transport = httpx.ASGITransport(control.server.asgi)
-        self.door = httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=KEYS)
+        self.door = httpx.AsyncClient(
+            transport=transport, base_url="http://service.test", headers=CREDENTIALS.headers()
+        )
         self._speaker = ""
         self._since = 0
 
@@ -176,7 +181,7 @@ class Office:
         path = f"/1.2/rtm/service-conversations/{await self.id_of(name)}/subscribers/{client}/messages"
         return [shown(row["data"]) for row in await self.asks("GET", path, reversed=True)]
 
-    def inject(self, kind: str, path: str = "*", **how: object) -> None:
+    def inject(self, kind: str, path: str = "*", **how: str | int) -> None:
         """Let the next calls of a path go wrong; see the control door of the server."""
         self.control.faults.add(read_fault(Parameters({"kind": kind, "path": path, **how}), kind))
 
@@ -223,9 +228,9 @@ async def opened(folder: Path, setup: Setup = Setup()) -> AsyncIterator[Office]:
         clock = ShiftableClock()
         server = await Server.start(
             ServerSettings(
-                app_id="office-app",
-                app_key="office-app-key",
-                master_key="office-master-key",
+                app_id=CREDENTIALS.app_id,
+                app_key=CREDENTIALS.app_key,
+                master_key=CREDENTIALS.master_key,
                 database_url=f"sqlite:///{folder}/realtime.db",
                 clock=clock,
             )
@@ -255,9 +260,7 @@ async def opened(folder: Path, setup: Setup = Setup()) -> AsyncIterator[Office]:
 async def _dispatch(
     parts: AsyncExitStack, folder: Path, setup: Setup, line: Line, slack: Slack
 ) -> Dispatcher:
-    http = await parts.enter_async_context(
-        httpx.AsyncClient(transport=line, base_url="http://service.test")
-    )
+    http = await parts.enter_async_context(httpx.AsyncClient(transport=line, base_url="http://service.test"))
     effort = Effort(exchange_seconds=setup.patience_seconds, read_backoff_seconds=0.0)
     realtime = RealtimeClient(http, setup.credentials, pacer=Meter(setup.plan), effort=effort)
     database = await Database.open(f"sqlite:///{folder}/imbridge.db")
@@ -266,7 +269,7 @@ async def _dispatch(
     parts.push_async_callback(ledger.finish)
 
     async def read(path: str) -> str:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
 
     async def post(place: Place, reply: Reply) -> None:
         await slack.outbound.post(place, reply)

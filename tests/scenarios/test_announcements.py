@@ -24,7 +24,9 @@ async def news(office: Office) -> Office:
 
 async def test_chosen_users_get_a_system_message_and_nobody_else_does(news: Office) -> None:
     await news.says("mia", "#ops", "/im notify News 您的退款已到账。 --to tom，jerry")
-    heard = await news.heard("Sent: “您的退款已到账。”", "To: 2 users of News", "From: boss", "Users: tom, jerry")
+    heard = await news.heard(
+        "Sent: “您的退款已到账。”", "To: 2 users of News", "From: boss", "Users: tom, jerry"
+    )
     assert heard.shown.startswith("Sent: “")
     assert await news.inbox("tom", "News") == await news.inbox("jerry", "News") == ["您的退款已到账。"]
     assert await news.inbox("spike", "News") == []
@@ -54,7 +56,10 @@ async def test_the_service_itself_takes_twenty_users_a_call(news: Office) -> Non
 
 async def test_a_named_list_or_a_file_beside_the_settings_is_notified(tmp_path: Path) -> None:
     (tmp_path / "vips.csv").write_text("﻿name,client_id\nTom,tom\nJerry,jerry\n\nTom,tom\n", encoding="utf-8")
-    lists = {"testers": ("spike", "butch", "spike"), "vips": str(tmp_path / "vips.csv")}
+    lists: dict[str, tuple[str, ...] | str] = {
+        "testers": ("spike", "butch", "spike"),
+        "vips": str(tmp_path / "vips.csv"),
+    }
     async with opened(tmp_path, Setup(lists=lists)) as office:
         await office.says("mia", "#ops", "/im conv create News --system")
         await office.says("mia", "#ops", "/im notify News hi --to-list testers")
@@ -72,7 +77,10 @@ async def test_a_named_list_or_a_file_beside_the_settings_is_notified(tmp_path: 
         ("--to ,", ["Whom is it for?"]),
         ("--to tom --to-list vips", ["Say it in one way", "--to --to-list"]),
         ("--to-list vipps", ["There is no list vipps.", "Did you mean vips?"]),
-        ("--to-list broken", ["broken holds 2 entries that are no client ids; nobody got anything", "2: 'x", "3: ''"]),
+        (
+            "--to-list broken",
+            ["broken holds 2 entries that are no client ids; nobody got anything", "2: 'x", "3: ''"],
+        ),
         ("--to-list gone", ["gone can't be read: No such file"]),
         ("--to-list none", ["names nobody"]),
         ("--to-list latin", ["is no UTF-8 text"]),
@@ -170,7 +178,9 @@ async def test_a_broadcast_is_no_message_to_recall(news: Office, what: str) -> N
     await news.says("mia", "#ops", "/im broadcast News hi")
     (row,) = await news.rows("News")
     async with news.unchanged():
-        await news.says("mia", "#ops", f"/im message {what} News {row['msg-id']} {'x' if what == 'edit' else ''}")
+        await news.says(
+            "mia", "#ops", f"/im message {what} News {row['msg-id']} {'x' if what == 'edit' else ''}"
+        )
         instead = "broadcasts edit" if what == "edit" else "broadcasts delete"
         await news.heard("it can't be recalled", instead, row["msg-id"], to_all=False)
 
@@ -202,7 +212,8 @@ async def test_what_was_sent_is_in_the_ledger(news: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("button", "state", "sent"), [("Send again", "Sent", 1), ("Give up", "Canceled", 0), ("It went out", "Sent", 0)]
+    ("button", "state", "sent"),
+    [("Send again", "Sent", 1), ("Give up", "Canceled", 0), ("It went out", "Sent", 0)],
 )
 async def test_what_got_no_answer_and_is_not_found_is_decided_by_a_person(
     news: Office, button: str, state: str, sent: int

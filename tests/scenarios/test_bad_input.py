@@ -65,13 +65,22 @@ async def refused(office: Office, line: str, *words: str) -> None:
         ("conv set Lobby --attr a=1 --unset a", ["a can't be both set and taken away"]),
         ("conv set Lobby --attr m=tom", ["m: built in, not a custom attribute"]),
         ("conv create Hall --system --transient", ["either --system or --transient"]),
-        ("conv create Hall --system --member tom", ["Only a normal conversation takes --member", "subscriber add"]),
-        ("conv create Hall --attr topic", ["topic does not fit --attr: it takes KEY=VALUE, such as topic=news."]),
+        (
+            "conv create Hall --system --member tom",
+            ["Only a normal conversation takes --member", "subscriber add"],
+        ),
+        (
+            "conv create Hall --attr topic",
+            ["topic does not fit --attr: it takes KEY=VALUE, such as topic=news."],
+        ),
         # Conversations that are not there, or there twice.
         ("send Loby hi --from tom", ["There is no conversation Loby.", "Did you mean Lobby?"]),
         ("conv show Nowhere-at-all-xyz", ["There is no conversation Nowhere-at-all-xyz.", "conv list"]),
         ("conv delete 5eccba570d3a42c5fd4e25c3", ["There is no conversation 5eccba570d3a42c5fd4e25c3."]),
-        ("conv delete Twin", ["Several conversations are called Twin.", "Use an id instead:", "(normal)", "(system)"]),
+        (
+            "conv delete Twin",
+            ["Several conversations are called Twin.", "Use an id instead:", "(normal)", "(system)"],
+        ),
         ("broadcast Lobby hi", ["Lobby is a normal conversation; this needs a system conversation."]),
         # Values that are none.
         ("send Lobby --json {broken --from tom", ["{broken does not fit --json: it takes a JSON object"]),
@@ -82,10 +91,16 @@ async def refused(office: Office, line: str, *words: str) -> None:
         ("""conv list --where '{"name": {"$frob": 1}}'""", ["The messaging service refused"]),
         ("send Lobby hi --from tom --push {broken", ["--push begins like JSON and is none"]),
         ("""send Lobby hi --from tom --push '{"a": NaN}'""", ["--push begins like JSON and is none"]),
-        ("send Lobby --image map.png --from tom", ["it takes an address that begins with http:// or https://."]),
+        (
+            "send Lobby --image map.png --from tom",
+            ["it takes an address that begins with http:// or https://."],
+        ),
         ("send Lobby --location 91,0 --from tom", ["it takes latitude and longitude, such as 31.23,121.47."]),
         (f"send Lobby hi --from {'x' * 65}", ["it takes a client id of 1 to 64 characters."]),
-        ("send Lobby --image https://a.test/x --file https://a.test/y --from tom", ["one of these at a time"]),
+        (
+            "send Lobby --image https://a.test/x --file https://a.test/y --from tom",
+            ["one of these at a time"],
+        ),
         ("send Lobby hi --raw --attr a=1 --from tom", ["A plain string carries no attributes"]),
         ("send Room hi --from tom --push x", ["Room is a transient conversation: it pushes nothing."]),
         ("send Lobby hi --from tom --mention " + ",".join(f"u{n}" for n in range(21)), ["at most 20 users"]),
@@ -112,7 +127,10 @@ async def test_a_message_is_measured_in_utf_8(furnished: Office, letter: str, we
     assert await furnished.texts("Lobby") == [fits]
     over = (len(fits) + 2) * weight - room
     await refused(
-        furnished, f"send Lobby {fits}{letter * 2} --from tom", "the service takes 5 KB", f"Shorten it by {over} bytes."
+        furnished,
+        f"send Lobby {fits}{letter * 2} --from tom",
+        "the service takes 5 KB",
+        f"Shorten it by {over} bytes.",
     )
 
 

@@ -43,7 +43,10 @@ async def test_a_text_is_said_as_any_user_exactly_as_typed(lobby: Office) -> Non
 @pytest.mark.parametrize(
     ("options", "sent"),
     [
-        ("hi --attr mood=calm --attr n=3", {"_lctype": -1, "_lctext": "hi", "_lcattrs": {"mood": "calm", "n": 3}}),
+        (
+            "hi --attr mood=calm --attr n=3",
+            {"_lctype": -1, "_lctext": "hi", "_lcattrs": {"mood": "calm", "n": 3}},
+        ),
         (f"a map --image {FILE}", {"_lctype": -2, "_lctext": "a map"}),
         (f"--audio {FILE}", {"_lctype": -3}),
         (f"--video {FILE}", {"_lctype": -4}),
@@ -78,7 +81,10 @@ async def test_a_transient_message_is_sent_and_not_kept(lobby: Office) -> None:
 
 @pytest.mark.parametrize(
     ("option", "pushed"),
-    [("--push 'Come in!'", {"alert": "Come in!"}), ("""--push '{"alert":"x","badge":1}'""", {"alert": "x", "badge": 1})],
+    [
+        ("--push 'Come in!'", {"alert": "Come in!"}),
+        ("""--push '{"alert":"x","badge":1}'""", {"alert": "x", "badge": 1}),
+    ],
 )
 async def test_push_data_reaches_those_who_are_offline(
     lobby: Office, option: str, pushed: dict[str, object]
@@ -143,7 +149,10 @@ async def test_what_another_program_sent_is_found_in_history(lobby: Office, what
     await lobby.says("mia", "#ops", f"/im message {what} Lobby {msg_id}{' hello' if what == 'edit' else ''}")
     await lobby.heard({"recall": "Recalled “hi”.", "edit": "“hello”", "delete": "“hi”"}[what])
     texts = await lobby.texts("Lobby")
-    assert texts == {"recall": ['{"_lctype":-127}', "later"], "edit": ["hello", "later"], "delete": ["later"]}[what]
+    assert (
+        texts
+        == {"recall": ['{"_lctype":-127}', "later"], "edit": ["hello", "later"], "delete": ["later"]}[what]
+    )
 
 
 async def test_what_is_known_need_not_be_looked_for(lobby: Office) -> None:
@@ -203,7 +212,10 @@ async def test_a_message_to_subscribers_is_recalled_for_all_and_deleted_one_by_o
     await lobby.says("mia", "#ops", f"/im message delete News {msg_id}")
     await lobby.heard("--to ID,...", to_all=False)
     await lobby.says("mia", "#ops", f"/im message delete News {msg_id} --to tom")
-    assert (await lobby.inbox("tom", "News"), await lobby.inbox("jerry", "News")) == ([], ["the season begins"])
+    assert (await lobby.inbox("tom", "News"), await lobby.inbox("jerry", "News")) == (
+        [],
+        ["the season begins"],
+    )
     await lobby.says("mia", "#ops", f"/im message recall News {msg_id}")
     assert await lobby.inbox("jerry", "News") == ['{"_lctype":-127}']
 

@@ -148,8 +148,10 @@ async def test_private_progress_is_not_shown_to_all() -> None:
         await held.begun.wait()
         assert held.tell is not None
         await held.tell(replace(SENDING, private=True))
+        await on.outbound.post(Place(on.workspace.team.id, NEWS), Reply(phrase("Meanwhile")))
         held.go.set()
-        assert [message.text for message in await settle(on)] == ["/im stats", "Sent to 3 users"]
+        said = [message.text for message in await settle(on)]
+        assert said == ["/im stats", "Meanwhile", "Sent to 3 users"]
 
 
 async def test_draining_waits_for_the_result_and_stops_what_does_not_end(
@@ -236,6 +238,21 @@ async def test_a_button_runs_its_line_and_the_result_goes_to_its_channel(sockets
         assert outcome.trigger is not None
         assert asked.request == outcome.trigger.id
         assert any(message.shown.startswith("Broadcast to all?") for message in await settle(on))
+
+
+async def test_where_the_bot_is_no_member_a_result_leaves_the_question_too() -> None:
+    async with stage() as on:
+
+        async def confirm(*_: object) -> Reply:
+            return CONFIRM
+
+        on.dispatch.act = confirm
+        question = (await on.workspace.command(TOM, SECRET, "/im broadcast news hi")).message
+        assert question is not None
+        on.dispatch.act = None
+        await on.workspace.press(TOM, question, "imbridge.run.0")
+        await on.workspace.heard(says("Done: approve 7"), SECRET)
+        assert on.workspace.messages[SECRET, question.ts].versions == 1
 
 
 async def test_a_refused_press_is_told_to_the_presser_and_leaves_the_question() -> None:

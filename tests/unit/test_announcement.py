@@ -110,6 +110,11 @@ def test_what_was_not_found_is_a_question_with_buttons() -> None:
     assert lines == [f"delivery resolve d1 {answer}" for answer in ("sent", "again", "give-up")]
 
 
+def test_nobody_is_asked_while_it_is_still_being_looked_up() -> None:
+    reply = announce(delivery(Part(0, State.UNKNOWN, reason=Reason.ANSWER_LOST)))
+    assert [part for part in reply.parts if isinstance(part, Buttons)] == []
+
+
 def test_a_running_notification_can_be_stopped() -> None:
     reply = announce(delivery(sent(0), Part(1, State.SENDING), act=Act.NOTIFY, clients=40))
     lines = [button.line for part in reply.parts if isinstance(part, Buttons) for button in part.buttons]

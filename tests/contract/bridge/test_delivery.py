@@ -103,6 +103,20 @@ async def test_a_repeated_request_acts_once(desk: Desk) -> None:
     assert len(desk.service.requests) == 1
 
 
+async def test_a_repeated_request_does_not_join_in_while_the_first_is_under_way(desk: Desk) -> None:
+    """Slack delivers again because the answer takes its time: the second hears how far the first has come."""
+    hangs = Hangs()
+    desk.deliveries = desk.with_quotas(Quotas(), Pace(calls_at_once=1))
+    first = asyncio.create_task(desk.carry_out(hangs, act=Act.NOTIFY, clients=60))
+    await hangs.reached.wait()
+    async with asyncio.timeout(10):
+        again = await desk.deliveries.carry_out(plan("d2"), invocation(), desk.tell)
+    assert (again.id, again.state) == ("d1", State.SENDING)
+    hangs.let_go.set()
+    assert (await first).state is State.SENT
+    assert len(desk.service.requests) == 3
+
+
 async def test_a_service_that_refuses_connections_is_tried_again(desk: Desk) -> None:
     delivery = await desk.carry_out(fails(REFUSED), fails(REFUSED), yes("m3"))
     assert (delivery.state, delivery.parts[0].msg_id) == (State.SENT, "m3")

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from sqlalchemy import event
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import Database
 from bridge.database.ledger import Ledger
@@ -143,10 +144,36 @@ async def test_a_caller_that_is_canceled_does_not_undo_what_it_asked_for(ledger:
     await ledger.plan(plan(), invocation())
     await ledger.begin(PartKey("d1", 0))
     settling = asyncio.create_task(ledger.settle(PartKey("d1", 0), SENT))
+    another = asyncio.create_task(ledger.settle(PartKey("d1", 0), SENT))
     await asyncio.sleep(0)
     settling.cancel()
     await asyncio.wait([settling])
-    await ledger.finish()
+    assert not await another
     found = await ledger.show("d1")
     assert found is not None
     assert found.state is State.SENT
+
+
+async def test_a_persons_answer_counts_only_where_one_was_asked_for(ledger: Ledger) -> None:
+    """It is still being looked up, or somebody has answered: neither may be sent again by this answer."""
+    await ledger.plan(plan(), invocation())
+    key, again = PartKey("d1", 0), Outcome(State.PLANNED, Reason.PERSON)
+    await ledger.begin(key)
+    await ledger.settle(key, Outcome(State.UNKNOWN, Reason.ANSWER_LOST))
+    assert not await ledger.decide(key, again, "U2")
+    await ledger.settle(key, Outcome(State.UNKNOWN, Reason.NOT_FOUND))
+    assert await ledger.decide(key, again, "U2")
+    assert not await ledger.decide(key, again, "U3")
+
+
+async def test_a_database_that_fails_tells_everybody_who_waited(database: Database, ledger: Ledger) -> None:
+    await ledger.plan(plan(act=Act.NOTIFY, clients=60), invocation())
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE imbridge_changes RENAME TO gone"))
+    failed = await asyncio.gather(
+        *(ledger.begin(PartKey("d1", number)) for number in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(each, SQLAlchemyError) for each in failed)
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE gone RENAME TO imbridge_changes"))
+    assert await ledger.begin(PartKey("d1", 0))

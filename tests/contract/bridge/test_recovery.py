@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from bridge.database.engine import Database
 from bridge.database.leases import Lease
@@ -292,14 +293,18 @@ async def test_what_a_living_process_does_is_left_alone_until_its_lease_lapses(
 
 
 async def test_a_lease_is_renewed_while_its_process_lives_and_given_up_when_it_stops(
-    desk: Desk, database: Database, other: Replica
+    desk: Desk, database: Database, clock: Clock
 ) -> None:
-    lease = Lease(database, "one", term_ms=60)
+    lease, watcher = Lease(database, "one", clock, term_ms=60), Ledger(database, "three", clock)
     await lease.start()
     await desk.ledger.plan(plan(), invocation())
-    await asyncio.sleep(0.2)
-    watcher = Ledger(database, "three")
-    assert await watcher.take_over(()) == ()
+    renewed = asyncio.Event()
+    event.listen(database.engine.sync_engine, "commit", lambda _: renewed.set())
+    for _ in range(3):
+        clock.advance(2_500)
+        renewed.clear()
+        await renewed.wait()
+        assert await watcher.take_over(()) == ()
     await lease.release()
     assert await watcher.take_over(()) == ("d1",)
 

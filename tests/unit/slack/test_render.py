@@ -164,6 +164,13 @@ def test_what_does_not_fit_goes_along_as_a_file() -> None:
     assert file.content == "\n".join(["Done", *(quote.text for quote in quotes), "Go: approve 1"])
 
 
+def test_nothing_is_shown_out_of_its_order() -> None:
+    quotes = [Quote("x" * 4_000) for _ in range(5)]
+    rendered = said(*quotes, Paragraph(phrase("And that was all.")))
+    assert "And that was all." not in texts(rendered.blocks)
+    assert rendered.files[0].content.endswith("And that was all.")
+
+
 def test_a_reply_that_fits_brings_only_its_own_files() -> None:
     export = File("history.csv", "a,b\n")
     rendered = said(export)

@@ -9,7 +9,11 @@ const TOGETHER_MS = 3 * 60_000;
 const SIGNS = { system: "megaphone", transient: "room", normal: null };
 
 /** A conversation's sign: accounts and rooms have their own, people's have a letter. */
-export const face = (talk) => avatar(talk.name ?? "?", talk.name ?? talk.id, SIGNS[talk.kind]);
+export function face(talk) {
+  const badge = avatar(talk.name ?? "?", talk.name ?? talk.id, SIGNS[talk.kind]);
+  badge.classList.add(talk.kind);
+  return badge;
+}
 
 /** What kind of conversation it is, in words. */
 export function kindOf(talk) {

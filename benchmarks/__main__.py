@@ -1,0 +1,25 @@
+"""Measures everything, prints the tables, and keeps the figures in `build/bench.json`."""
+
+import asyncio
+from pathlib import Path
+
+from benchmarks import commands, report
+
+KEPT = Path("build/bench.json")
+SUBJECTS = (commands.measure,)
+
+
+async def measure() -> None:
+    """Every subject, one after the other: two at once would measure each other."""
+    seen = report.machine()
+    tables = []
+    for subject in SUBJECTS:
+        for table in await subject():
+            print(table.text(), end="\n\n", flush=True)
+            tables.append(table)
+    report.keep(KEPT, tables, seen)
+    print(f"On {seen}. Kept in {KEPT}.")
+
+
+if __name__ == "__main__":
+    asyncio.run(measure())

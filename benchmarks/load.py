@@ -1,0 +1,169 @@
+"""The load client, a process of its own: one JSON job a line on standard input, its figures on standard output."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+import uvloop
+
+from benchmarks.slack import form, signed
+
+PATH = "/slack/events"
+LONGEST_SECONDS = 30.0
+END_OF_HEAD = b"\r\n\r\n"
+LENGTH = b"content-length:"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Ask for `text` `requests` times over `concurrency` connections; every answer has to hold `expected`."""
+
+    url: str
+    text: str
+    expected: str
+    requests: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a job took: all of it in seconds, and the time from a request to its acknowledgement in milliseconds."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+
+class Asker(asyncio.Protocol):
+    """One connection: takes a request from the stock, waits for its answer, and takes the next until none is left."""
+
+    def __init__(self, stock: deque[bytes], expected: bytes, latencies: list[float]) -> None:
+        self._stock = stock
+        self._expected = expected
+        self._latencies = latencies
+        self._transport: asyncio.Transport | None = None
+        self._answer = bytearray()
+        self._asked = 0.0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
+
+    def ask(self) -> None:
+        """The next request, or the end."""
+        assert self._transport is not None
+        if self._stock:
+            request = self._stock.pop()
+            self._asked = time.perf_counter()
+            self._transport.write(request)
+        elif not self.done.done():
+            self._transport.close()
+            self.done.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        answer += data
+        head = answer.find(END_OF_HEAD)
+        if head < 0 or len(answer) < head + len(END_OF_HEAD) + _length(bytes(answer[:head]).lower()):
+            return
+        self._latencies.append((time.perf_counter() - self._asked) * 1000)
+        if not answer.startswith(b"HTTP/1.1 200") or self._expected not in answer:
+            self._fail(ValueError(f"not the answer that was expected: {bytes(answer[:2000])!r}"))
+            return
+        answer.clear()
+        self.ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionError("the server has closed the connection"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def _length(head: bytes) -> int:
+    start = head.index(LENGTH) + len(LENGTH)
+    return int(head[start:].split(b"\r\n", 1)[0])
+
+
+def written(host: str, text: str) -> bytes:
+    """A signed request as it goes over the wire."""
+    body = form(text)
+    headers = {
+        "Host": host,
+        "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
+        "Accept": "application/json,*/*",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Length": str(len(body)),
+        **signed(body),
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+async def carry_out(job: Job) -> Figures:
+    """Do the job: the requests are written and the connections opened before the clock starts."""
+    address = urlsplit(job.url)
+    stock = deque(written(address.netloc, job.text) for _ in range(job.requests))
+    latencies: list[float] = []
+    loop = asyncio.get_running_loop()
+    askers = [
+        (
+            await loop.create_connection(
+                lambda: Asker(stock, job.expected.encode(), latencies), address.hostname, address.port
+            )
+        )[1]
+        for _ in range(job.concurrency)
+    ]
+    started = time.perf_counter()
+    for asker in askers:
+        asker.ask()
+    async with asyncio.timeout(LONGEST_SECONDS):
+        await asyncio.gather(*(asker.done for asker in askers))
+    seconds = time.perf_counter() - started
+    latencies.sort()
+    return Figures(job.requests, seconds, _quantile(latencies, 0.5), _quantile(latencies, 0.99))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+class Client:
+    """The load client's process as the one who measures sees it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def run(self, job: Job) -> Figures:
+        """Have a job done. RuntimeError: the client broke off; why is on standard error."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
+        line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load client broke off")
+        return Figures(**json.loads(line))
+
+
+def main() -> None:
+    """Do the jobs as they come."""
+    for line in sys.stdin:
+        figures = uvloop.run(carry_out(Job(**json.loads(line))))
+        print(json.dumps(asdict(figures)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

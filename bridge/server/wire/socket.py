@@ -1,0 +1,325 @@
+"""One WebSocket connection: frames in, commands answered in order, events out; a slow or silent one is ended."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bridge.server.errors import (
+    APP_NOT_AVAILABLE,
+    BAD_ARGUMENT,
+    IM_INTERNAL,
+    INVALID_CLIENT,
+    INVALID_ORIGIN,
+    LOGIN_TIMEOUT,
+    MESSAGE_TOO_LONG,
+    READ_TIMEOUT,
+    UNPARSEABLE,
+    ErrorKind,
+    ServiceError,
+)
+from bridge.server.http import failure
+from bridge.server.presence import KICKED, Closing, Direct, Patch, Read
+from bridge.server.wire import catching_up, operations, pushes, sessions
+from bridge.server.wire.allowance import Allowances
+from bridge.server.wire.acknowledgements import Acknowledgements
+from bridge.server.wire.framing import Command, Malformed, SubProtocol, error_body, negotiate
+from bridge.server.wire.sessions import PATCHES, Session
+
+if TYPE_CHECKING:
+    from bridge.server.app import Server
+
+log = logging.getLogger(__name__)
+
+SEND_SECONDS = 10
+"""How long one frame may wait for a socket that does not read."""
+
+SESSIONS = 32
+"""Clients on one connection."""
+
+GOING_AWAY = 1001
+TRY_AGAIN = 1013
+"""Close codes of the WebSocket protocol itself: SDKs reconnect after both."""
+
+_FATAL = frozenset({APP_NOT_AVAILABLE.code, INVALID_CLIENT.code})
+"""A login that is refused with one of these ends the connection, and the SDK's attempts."""
+
+
+class Sockets:
+    """What the sockets of a server share."""
+
+    def __init__(self, server: "Server") -> None:
+        limited = server.settings.plan.ordinary_per_minute is not None
+        self.allowances = Allowances(server.clock, limited)
+        self.acknowledgements = Acknowledgements(server.engine, server.presence, server.clock)
+
+    async def close(self) -> None:
+        """Writes down what clients have acknowledged."""
+        await self.acknowledgements.close()
+
+
+async def connect(websocket: WebSocket) -> None:
+    """The socket's address: agrees on a sub-protocol and serves the connection until it ends."""
+    server: Server = websocket.app.state.server
+    offered = websocket.scope["subprotocols"]
+    agreed = negotiate([*offered, websocket.query_params.get("subprotocol", "")])
+    if agreed is None:
+        await websocket.send_denial_response(failure(BAD_ARGUMENT("no sub-protocol that is spoken here")))
+        return
+    await websocket.accept(agreed.name if agreed.name in offered else None)
+    origin, allowed = websocket.headers.get("origin"), server.settings.web_origins
+    if allowed and origin is not None and origin not in allowed:
+        await websocket.close(INVALID_ORIGIN.code, INVALID_ORIGIN.reason)
+        return
+    await Socket(server, websocket, agreed).serve()
+
+
+class _End(Exception):
+    """The connection is over."""
+
+    def __init__(self, closing: Closing) -> None:
+        super().__init__(closing.reason)
+        self.closing = closing
+
+
+class Socket:
+    """A connection and the sessions on it."""
+
+    __slots__ = (
+        "_closing",
+        "_framing",
+        "_heard",
+        "_patience",
+        "_peer",
+        "_pumps",
+        "_server",
+        "_sessions",
+        "_websocket",
+    )
+
+    def __init__(self, server: "Server", websocket: WebSocket, agreed: SubProtocol) -> None:
+        self._server = server
+        self._websocket = websocket
+        self._framing = agreed.framing
+        client = websocket.client
+        self._peer = sessions.Peer(agreed.version, None if client is None else client.host)
+        self._sessions: dict[str, Session] = {}
+        self._pumps: dict[str, asyncio.Task[None]] = {}
+        self._patience: asyncio.Timeout | None = None
+        self._closing: Closing | None = None
+        self._heard = False
+
+    async def serve(self) -> None:
+        """Answers what comes until either side ends the connection."""
+        lost = True
+        try:
+            async with asyncio.timeout(self._server.settings.login_seconds) as self._patience:
+                while True:
+                    message = await self._websocket.receive()
+                    if message["type"] == "websocket.disconnect":
+                        return
+                    await self._take(message)
+        except TimeoutError:
+            late = LOGIN_TIMEOUT if self._heard else READ_TIMEOUT
+            self._closing = self._closing or _closing(late)
+        except _End as end:
+            self._closing = end.closing
+        except WebSocketDisconnect:
+            log.debug("a socket went away")
+        finally:
+            self._patience = None
+            lost = self._closing is None or self._closing.code != GOING_AWAY
+            await self._leave(lost)
+        if self._closing is not None:
+            await self._close(self._closing)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # In
+    # -----------------------------------------------------------------------------------------------------------------
+
+    async def _take(self, message: Mapping[str, Any]) -> None:
+        raw: bytes | None = message.get("bytes")
+        frame: str | bytes = message.get("text") or "" if raw is None else raw
+        self._heard = True
+        size, limit = len(frame), self._framing.longest
+        if size > operations.HOPELESS * limit:
+            raise _End(_closing(MESSAGE_TOO_LONG))
+        try:
+            command = self._framing.decode(frame)
+        except Malformed as problem:
+            await self._malformed(problem)
+            return
+        try:
+            if size > limit:
+                raise MESSAGE_TOO_LONG(f"a frame has at most 5 KB, this one has {size} bytes")
+            await self._answer(command)
+        except ServiceError as problem:
+            await self._refuse(command, problem)
+
+    async def _malformed(self, problem: Malformed) -> None:
+        error = UNPARSEABLE(str(problem))
+        await self._send(Command(cmd="error", i=problem.i, body=error_body(error)))
+        if problem.i is None:
+            raise _End(_closing(UNPARSEABLE))
+
+    async def _refuse(self, command: Command, problem: ServiceError) -> None:
+        error = operations.on_the_wire(problem)
+        if command.i:
+            await self._send(command.failed(error))
+        else:
+            log.debug("%s without an id was refused: %s", command.cmd, problem)
+        if command.cmd == "session" and command.op == "open" and error.code in _FATAL:
+            raise _End(Closing(error.code, error.reason))
+
+    async def _answer(self, command: Command) -> None:
+        if command.cmd == "echo":
+            await self._send(command.reply(None))
+        elif command.cmd == "login":
+            self._wait(None)  # a device that only wants other services' pushes has no session
+            await self._send(Command(cmd="loggedin", i=command.i))
+        elif command.cmd == "session" and command.op == "open":
+            await self._open(command)
+        else:
+            await self._run(sessions.require(self._session(command)), command)
+
+    def _session(self, command: Command) -> Session | None:
+        """Whose command it is: named where several clients share the connection, the first's otherwise."""
+        if command.peer_id is not None:
+            return self._sessions.get(command.peer_id)
+        return next(iter(self._sessions.values()), None)
+
+    async def _run(self, session: Session, command: Command) -> None:
+        allowance = session.allowance
+        if command.i and allowance is not None and not allowance.take(command.cmd, command.op):
+            return
+        if command.cmd == "session" and command.op == "close":
+            await self._end_session(session)
+            await self._send(command.reply("closed"))
+            return
+        try:
+            reply = await operations.run(session, command)
+        except ServiceError:
+            raise
+        except Exception as problem:
+            log.exception("%s %s of %s failed", command.cmd, command.op, session.client_id)
+            raise IM_INTERNAL() from problem
+        if reply is not None and command.i:
+            await self._send(reply, session.client_id)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Sessions
+    # -----------------------------------------------------------------------------------------------------------------
+
+    async def _open(self, command: Command) -> None:
+        if len(self._sessions) >= SESSIONS:
+            raise APP_NOT_AVAILABLE(f"a connection carries at most {SESSIONS} sessions")
+        try:
+            session = await sessions.open_session(self._server, self._peer, command)
+        except ServiceError:
+            raise
+        except Exception as problem:
+            log.exception("a session could not be opened")
+            raise IM_INTERNAL() from problem
+        before = self._sessions.get(session.client_id)
+        if before is not None:
+            await self._end_session(before, lost=True)
+        self._sessions[session.client_id] = session
+        self._wait(None)
+        await self._send(sessions.opened(session, command))
+        self._pumps[session.client_id] = asyncio.create_task(self._pump(session))
+
+    async def _end_session(self, session: Session, lost: bool = False) -> None:
+        if self._sessions.get(session.client_id) is session:
+            del self._sessions[session.client_id]
+            pump = self._pumps.pop(session.client_id, None)
+            if pump is not None and pump is not asyncio.current_task():
+                pump.cancel()
+            if not self._sessions:
+                self._wait(self._server.settings.login_seconds)
+        await sessions.leave(session, lost)
+
+    async def _leave(self, lost: bool) -> None:
+        for session in tuple(self._sessions.values()):
+            try:
+                await self._end_session(session, lost)
+            except Exception:
+                log.exception("%s could not be taken offline properly", session.client_id)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Gives the client so long to open a session."""
+        if self._patience is not None:
+            when = None if seconds is None else asyncio.get_running_loop().time() + seconds
+            self._patience.reschedule(when)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Out
+    # -----------------------------------------------------------------------------------------------------------------
+
+    async def _pump(self, session: Session) -> None:
+        """Sends a session what it missed, then what happens, until it ends."""
+        try:
+            async for command in catching_up.missed(session):
+                await self._send(command, self._address(session))
+            async for event in session.connection:
+                if not _understands(session, event):
+                    continue
+                packed = pushes.packed(self._framing, event)
+                await self._write(self._framing.frame(packed, self._address(session)))
+        except (_End, WebSocketDisconnect) as problem:
+            self._stop(problem.closing if isinstance(problem, _End) else Closing(TRY_AGAIN, "went away"))
+            return
+        except Exception:
+            log.exception("events for %s cannot be sent", session.client_id)
+            self._stop(Closing(TRY_AGAIN, IM_INTERNAL.reason))
+            return
+        await self._over(session, session.connection.closing)
+
+    async def _over(self, session: Session, closing: Closing | None) -> None:
+        """A session that was ended by the server: a kick ends it alone, all else the whole connection."""
+        if closing is not None and closing.code >= 4000:
+            await self._end_session(session)
+        elif closing is not None and closing.code == 0:
+            self._stop(Closing(GOING_AWAY, closing.reason))
+        else:
+            self._stop(Closing(TRY_AGAIN, "too slow"))
+
+    def _address(self, session: Session) -> str | None:
+        return session.client_id if len(self._sessions) > 1 else session.address
+
+    async def _send(self, command: Command, address: str | None = None) -> None:
+        await self._write(self._framing.frame(self._framing.pack(command), address))
+
+    async def _write(self, frame: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                if isinstance(frame, str):
+                    await self._websocket.send_text(frame)
+                else:
+                    await self._websocket.send_bytes(frame)
+        except TimeoutError:
+            raise _End(Closing(TRY_AGAIN, "too slow")) from None
+
+    def _stop(self, closing: Closing) -> None:
+        """Ends the connection from outside its reading task."""
+        if self._closing is None:
+            self._closing = closing
+        self._wait(0)
+
+    async def _close(self, closing: Closing) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._websocket.close(closing.code, closing.reason)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            log.debug("a socket was gone before it could be closed")
+
+
+def _closing(kind: ErrorKind) -> Closing:
+    return Closing(kind.code, kind.reason)
+
+
+def _understands(session: Session, event: object) -> bool:
+    if isinstance(event, Patch):
+        return bool(session.features & PATCHES)
+    return not (isinstance(event, Read) and session.version == 1)
