@@ -74,6 +74,8 @@ class Parameter:
         if self.option:
             shown = body if self.required else f"[{body}]"
             return f"{shown}..." if self.many else shown
+        if self.kind is CommandLine:
+            return f"-- {body}"
         shown = f"{body}..." if self.many else body
         return shown if self.required else f"[{shown}]"
 
@@ -146,8 +148,8 @@ def command(name: str, effect: Effect, *examples: str) -> Callable[[Handler], Co
                 option = taken.kind is inspect.Parameter.KEYWORD_ONLY
                 required = taken.default is inspect.Parameter.empty
                 parameters.append(_parameter(taken.name, hint, option=option, required=required))
-        # Positional arguments come first in usage lines, whatever the order of the signature.
-        parameters.sort(key=lambda each: each.option)
+        # As they are best typed: by position, options, and last a command line behind its two dashes.
+        parameters.sort(key=lambda each: (each.kind is CommandLine, each.option))
         return Command(name, effect, handler, summary, tuple(parameters), groups, examples)
 
     return specify

@@ -9,7 +9,7 @@ from typing import Protocol
 from bridge import access
 from bridge.commands import Effect
 from bridge.context import Context, Services, Tell
-from bridge.errors import BridgeError, Refused
+from bridge.errors import BridgeError, NotUnderstood, Refused
 from bridge.explain import explain
 from bridge.invocation import Invocation
 from bridge.metrics import Metrics
@@ -51,6 +51,9 @@ class Dispatcher:
             await self._authorize(understood, invocation)
             context = Context.of(self._services, invocation, tell)
             reply = await understood.command.call(context, understood.arguments)
+        except NotUnderstood as error:
+            name = error.command
+            reply = Reply.of_error(error)
         except Exception as error:  # noqa: BLE001 - the one place where anything becomes a reply
             reply = self._failed(error, invocation, name)
         outcome = reply.failure.code if reply.failure else reply.tone.value

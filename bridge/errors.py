@@ -29,9 +29,10 @@ class BridgeError(Exception):
 
 
 class NotUnderstood(BridgeError):
-    """The words could not be read as a command."""
+    """The words could not be read as a command; `command` is the one that they name, if any."""
 
     default_code = "not_understood"
+    command = ""
 
 
 class Refused(BridgeError):

@@ -54,14 +54,7 @@ def explain(error: Exception) -> BridgeError | None:
                 code="unauthorized",
             )
         case Rejected():
-            meaning = MEANINGS.get(error.code or 0)
-            return Failed(
-                phrase("The messaging service refused: {meaning}.", meaning=meaning or error.reason),
-                hint=phrase(
-                    "It said: {reason} (code {code})", reason=error.reason, code=str(error.code or "?")
-                ),
-                code="rejected",
-            )
+            return _rejected(error)
         case Unknown():
             return Uncertain(
                 phrase("No answer came: the messaging service may have done it or not."),
@@ -71,3 +64,17 @@ def explain(error: Exception) -> BridgeError | None:
             return Failed(phrase("The messaging service failed: {reason}", reason=error.reason))
         case _:
             return None
+
+
+def _rejected(error: Rejected) -> Failed:
+    meaning = MEANINGS.get(error.code or 0)
+    if error.status is None:
+        # Found by our own reading of the documented rules: the service was not even asked.
+        words = phrase("The messaging service takes no such call: {reason}.", reason=error.reason)
+        return Failed(words, code="rejected")
+    said = phrase("It said: {reason} (code {code})", reason=error.reason, code=str(error.code or "?"))
+    if meaning is None:
+        return Failed(phrase("The messaging service refused. {said}", said=said), code="rejected")
+    return Failed(
+        phrase("The messaging service refused: {meaning}.", meaning=meaning), hint=said, code="rejected"
+    )

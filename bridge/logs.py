@@ -7,8 +7,17 @@ from collections.abc import Iterable
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HIDDEN = "***"
-CHATTY = ("aiosqlite", "alembic", "apscheduler", "httpx", "slack_bolt", "slack_sdk", "stamina", "uvicorn")
-"""Libraries that tell more than the story."""
+QUIET = {
+    "aiosqlite": logging.WARNING,
+    "alembic": logging.WARNING,
+    "apscheduler": logging.ERROR,  # a late alarm is ours to judge
+    "httpx": logging.WARNING,
+    "slack_bolt": logging.WARNING,
+    "slack_sdk": logging.WARNING,
+    "stamina": logging.ERROR,  # a read that is tried again is no news
+    "uvicorn": logging.WARNING,
+}
+"""Libraries that tell more than the story, and from which level on they are heard."""
 # Slack's tokens, and addresses that let whoever reads them post.
 SECRETS = re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]+|https://hooks\.slack\.com/\S+|(?<=trigger_id=)[\w.]+")
 
@@ -32,13 +41,5 @@ def start(known: Iterable[str], level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redacting(known))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in (
-        "httpx",
-        "apscheduler",
-        "aiosqlite",
-        "slack_bolt",
-        "slack_sdk",
-        "uvicorn.access",
-        "stamina",
-    ):
-        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))

@@ -31,11 +31,13 @@ def line_of(invocation: Invocation, registry: Registry) -> Line:
 
 def understand(line: Line, registry: Registry, reading: Reading) -> Understood:
     """Parse a line. NotUnderstood: with what was wrong and what to type."""
+    _refuse_half_characters(line.raw)
     command, named = registry.find(line)
     try:
         sorted_words = _Sorted.of(command, line, named, registry)
         return Understood(command, _arguments(command, line, sorted_words, reading))
     except NotUnderstood as error:
+        error.command = command.name
         error.hint = error.hint or phrase("Type {usage}", usage=Code(command.usage))
         raise
 
@@ -69,6 +71,16 @@ class _Sorted:
             else:
                 found.options.setdefault(name, []).append(value if equals else _value(command, known, words))
         return found
+
+
+def _refuse_half_characters(raw: str) -> None:
+    """A shell hands over bytes that are no UTF-8 as halves of characters, which nobody could be sent."""
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        raise NotUnderstood(
+            phrase("The line is no UTF-8 text."), hint=phrase("Type it again, or save its source in UTF-8.")
+        ) from None
 
 
 def _ends_options(command: Command, word: Word) -> bool:

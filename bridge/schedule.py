@@ -325,7 +325,6 @@ def _marked(reply: Reply, fire: Fire, late: int, earlier: int) -> Reply:
 
 def _missed(schedule: Schedule, fire: Fire, count: int) -> Reply:
     """The question whether a fire that nobody was there for is still wanted."""
-    at = f"--fire {fire.instant}"
     return Reply(
         phrase("Missed: {name} was due at {moment}.", name=Code(schedule.name), moment=Moment(fire.instant)),
         (
@@ -339,8 +338,8 @@ def _missed(schedule: Schedule, fire: Fire, count: int) -> Reply:
             Quote(schedule.line),
             Buttons(
                 (
-                    Button(phrase("Run now"), f"schedule run {schedule.name} {at}", danger=True),
-                    Button(phrase("Skip"), f"schedule skip {schedule.name} {at}"),
+                    Button(phrase("Run now"), f"schedule run {schedule.name} {fire.instant}", danger=True),
+                    Button(phrase("Skip"), f"schedule skip {schedule.name} {fire.instant}"),
                 )
             ),
         ),

@@ -120,12 +120,17 @@ def _integer(text: str, _: Reading) -> int:
 def _json_object(text: str, _: Reading) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-        json.dumps(found, allow_nan=False)
+        check_json(found)
     except (ValueError, RecursionError) as error:
         raise Unreadable(phrase("a JSON object; {reason}", reason=str(error))) from None
     if not isinstance(found, dict):
         raise Unreadable(phrase("a JSON object, such as {example}", example=Code('{"key": "value"}')))
     return found
+
+
+def check_json(value: object) -> None:
+    """ValueError: it holds what Python reads in JSON and nobody else takes, NaN or half a character."""
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
 
 
 def _attribute(text: str, _: Reading) -> Attribute:
@@ -141,10 +146,10 @@ def _json_or_text(text: str) -> Json:
     """`3`, `true`, `{"a":1}` are JSON; `1.10` and `007` would lose characters as numbers, so they stay text."""
     try:
         found: Json = json.loads(text)
-        written = json.dumps(found, allow_nan=False)
+        check_json(found)
     except (ValueError, RecursionError):
         return text
-    if isinstance(found, int | float) and not isinstance(found, bool) and written != text:
+    if isinstance(found, int | float) and not isinstance(found, bool) and json.dumps(found) != text:
         return text
     return found
 

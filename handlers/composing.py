@@ -12,6 +12,7 @@ from bridge.identifiers import new_delivery_id
 from bridge.ledger import Act, Options, Plan
 from bridge.phrases import Code, phrase
 from bridge.realtime.content import (
+    DELIVERY,
     Attachment,
     Attributed,
     Audio,
@@ -30,7 +31,7 @@ from bridge.realtime.models import Conversation
 from bridge.realtime.protocol import MESSAGE_BYTES
 from bridge.realtime.wire import byte_length
 from bridge.reply import Json
-from bridge.values import Attribute, ClientId, Coordinates, JsonObject, Url
+from bridge.values import Attribute, ClientId, Coordinates, JsonObject, Url, check_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ def _content(ctx: Context, text: str | None, composing: Composing) -> Content:
             phrase("A message carries one of these at a time: {names}.", names=", ".join(media))
         )
     attributes = {each.key: each.value for each in composing.attr}
+    if DELIVERY in attributes:
+        raise NotUnderstood(
+            phrase("The attribute {key} is imbridge's own: it finds a message by it.", key=Code(DELIVERY)),
+            hint=phrase("Choose another name."),
+        )
     plain = composing.raw or not ctx.defaults.typed
     if not media:
         if not text:
@@ -154,7 +160,7 @@ def _push(typed: str | None) -> dict[str, Json] | None:
         return {"alert": typed}
     try:
         found: dict[str, Json] = json.loads(typed)
-        json.dumps(found, allow_nan=False)
+        check_json(found)
     except (ValueError, RecursionError) as error:
         raise NotUnderstood(
             phrase("{push} begins like JSON and is none: {reason}", push=Code("--push"), reason=str(error)),

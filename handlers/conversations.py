@@ -43,6 +43,7 @@ async def create(  # noqa: PLR0913 - one argument for each word of the grammar
     attr: Annotated[tuple[Attribute, ...], Help("custom attributes")] = (),
 ) -> Reply:
     """Create a normal, system or transient conversation."""
+    _refuse_no_name(name)
     _refuse_mixed_kinds(system=system, transient=transient, normal_only=bool(member) or unique)
     kind = Kind.SYSTEM if system else Kind.TRANSIENT if transient else Kind.NORMAL
     created = await ctx.realtime.create_conversation(
@@ -53,6 +54,11 @@ async def create(  # noqa: PLR0913 - one argument for each word of the grammar
         (Fields(((phrase("Id"), Code(created.id)),)),),
         data={"name": name, **created.raw},
     )
+
+
+def _refuse_no_name(name: str) -> None:
+    if not name.strip():
+        raise NotUnderstood(phrase("The name is empty: nobody could call it by that."))
 
 
 def _refuse_mixed_kinds(*, system: bool, transient: bool, normal_only: bool) -> None:
@@ -200,6 +206,7 @@ async def set_(
         )
     changes |= {key: {"__op": "Delete"} for key in unset}
     if name is not None:
+        _refuse_no_name(name)
         changes["name"] = name
     if not changes:
         raise NotUnderstood(

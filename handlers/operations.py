@@ -1,6 +1,8 @@
 """Help: what there is, and how each command is typed."""
 
-from bridge.commands import Command, Effect, command, did_you_mean
+from typing import Annotated
+
+from bridge.commands import Command, Effect, Help, command, did_you_mean
 from bridge.context import Context
 from bridge.errors import NotUnderstood
 from bridge.grammar import split
@@ -10,7 +12,7 @@ from bridge.values import Text
 
 
 @command("help", Effect.NONE, "help", "help conv create")
-async def help_(ctx: Context, about: Text | None = None) -> Reply:
+async def help_(ctx: Context, about: Annotated[Text | None, Help("which one", "COMMAND")] = None) -> Reply:
     """Say what there is and how it is typed."""
     if about is None:
         return _overview(list(ctx.registry.commands.values()))

@@ -25,10 +25,10 @@ from bridge.values import CommandLine, Reading
 )
 async def add(
     ctx: Context,
-    when: Annotated[str, Help("cron with named weekdays, or a date and time")],
+    when: Annotated[str, Help("cron with named weekdays, or a date and time", "WHEN")],
     run: Annotated[CommandLine, Help("what to run")],
     *,
-    tz: Annotated[str | None, Help("the time zone; absent, your own")] = None,
+    tz: Annotated[str | None, Help("the time zone; absent, your own", "ZONE")] = None,
     name: Annotated[str | None, Help("what it is called")] = None,
 ) -> Reply:
     """Run a command at a time, or again and again."""
@@ -129,7 +129,7 @@ async def resume(ctx: Context, name: str) -> Reply:
 
 @command("schedule skip", Effect.CHANGES, "schedule skip party")
 async def skip(
-    ctx: Context, name: str, instant: Annotated[int | None, Help("the missed fire, UTC ms")] = None
+    ctx: Context, name: str, instant: Annotated[int | None, Help("the missed fire, UTC ms", "INSTANT")] = None
 ) -> Reply:
     """Leave out the next fire, or a missed one."""
     skipped = await ctx.schedules.skip(name, instant)
@@ -141,7 +141,7 @@ async def skip(
 
 @command("schedule run", Effect.REACHES, "schedule run party")
 async def run_(
-    ctx: Context, name: str, instant: Annotated[int | None, Help("the missed fire, UTC ms")] = None
+    ctx: Context, name: str, instant: Annotated[int | None, Help("the missed fire, UTC ms", "INSTANT")] = None
 ) -> Reply:
     """Run a schedule's command now."""
     return await ctx.schedules.run(name, ctx.invocation, ctx.tell, instant)

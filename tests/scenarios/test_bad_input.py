@@ -48,6 +48,8 @@ async def refused(office: Office, line: str, *words: str) -> None:
         ("member add Lobby", ["member add needs ID.", "Type member add CONV ID..."]),
         ("client kick", ["client kick needs ID."]),
         ("message edit Lobby someid", ["message edit needs TEXT."]),
+        ('conv create ""', ["The name is empty"]),
+        ('conv set Lobby --name " "', ["The name is empty"]),
         # Options that are unknown, or lack their value.
         ("conv create Hall --membre tom", ["conv create has no option --membre.", "Did you mean --member?"]),
         ("send Lobby hi --form tom", ["send has no option --form.", "Did you mean --from?", "put -- before"]),
@@ -86,9 +88,11 @@ async def refused(office: Office, line: str, *words: str) -> None:
         ("send Lobby --json {broken --from tom", ["{broken does not fit --json: it takes a JSON object"]),
         ("send Lobby --json [1] --from tom", ["it takes a JSON object, such as"]),
         ("""send Lobby --json '{"a": NaN}' --from tom""", ["it takes a JSON object"]),
+        (r"""send Lobby --json '{"a": "\ud800"}' --from tom""", ["it takes a JSON object"]),
+        ("send Lobby hi --from tom --attr delivery=1", ["The attribute delivery is imbridge's own"]),
         (f"send Lobby --json '{DEEP}' --from tom", ["it takes a JSON object"]),
         ("conv list --where {broken", ["{broken does not fit --where"]),
-        ("""conv list --where '{"name": {"$frob": 1}}'""", ["The messaging service refused"]),
+        ("""conv list --where '{"name": {"$frob": 1}}'""", ["The messaging service refused. It said:"]),
         ("send Lobby hi --from tom --push {broken", ["--push begins like JSON and is none"]),
         ("""send Lobby hi --from tom --push '{"a": NaN}'""", ["--push begins like JSON and is none"]),
         (

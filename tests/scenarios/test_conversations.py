@@ -69,6 +69,16 @@ async def test_everything_known_of_a_conversation_is_shown(office: Office) -> No
     )
 
 
+async def test_a_transient_conversation_shows_who_is_there(office: Office) -> None:
+    await office.says("mia", "#ops", "/im conv create Room --transient")
+    phone = await office.online("tom")
+    office.control.server.presence.join(phone, await office.id_of("Room"))
+    await office.says("mia", "#ops", "/im conv show Room")
+    await office.heard("Room, a transient conversation", "Transient: yes", "Online: 1")
+    await office.says("mia", "#ops", "/im member list Room")
+    await office.heard("Room has 1 member.", "tom")
+
+
 async def test_a_conversation_is_renamed_its_attributes_set_and_taken_away(office: Office) -> None:
     await office.says("mia", "#ops", "/im conv create Lobby --attr mood=calm --attr level=1")
     await office.says("mia", "#ops", '/im conv set Lobby --name "Main Hall" --attr level=2 --unset mood')

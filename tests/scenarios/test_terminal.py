@@ -126,7 +126,14 @@ async def test_one_word_that_is_no_command_is_a_whole_line(terminal: Terminal) -
     assert (delivery["state"], delivery["act"]) == ("sent", "notify")
 
 
-async def test_options_of_its_own_stand_before_the_command_and_others_belong_to_it(terminal: Terminal) -> None:
+async def test_bytes_that_are_no_text_are_refused(terminal: Terminal) -> None:
+    ran = await terminal("--json", "conv", "create", "caf\udce9")
+    assert (ran.code, ran.json["error"]["message"]) == (2, "The line is no UTF-8 text.")
+
+
+async def test_options_of_its_own_stand_before_the_command_and_others_belong_to_it(
+    terminal: Terminal,
+) -> None:
     ran = await terminal("conv", "list", "--json")
     assert ran.code == 2
     assert "conv list has no option --json." in ran.err
@@ -159,5 +166,7 @@ async def test_broken_settings_are_listed_with_their_places(terminal: Terminal, 
     ran = await terminal("--json", "conv", "list")
     assert ran.code == 1
     assert ran.json["error"]["code"] == "configuration"
-    assert "app.yaml:1 realtme: unknown key 'realtme'; did you mean 'realtime'?" in ran.json["error"]["message"]
+    assert (
+        "app.yaml:1 realtme: unknown key 'realtme'; did you mean 'realtime'?" in ran.json["error"]["message"]
+    )
     assert "app.yaml:2 slack.locale" in ran.json["error"]["message"]

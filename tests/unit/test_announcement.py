@@ -5,11 +5,16 @@ import re
 import pytest
 
 from bridge.announcement import announce, opening
+from bridge.commands import Registry
+from bridge.grammar import split
 from bridge.invocation import Place
 from bridge.ledger import Act, Delivery, Part, Plan, Reason, State
+from bridge.parse import understand
 from bridge.phrases import Phrase, plain
 from bridge.realtime.models import Kind
 from bridge.reply import Buttons, Fields, Hint, Paragraph, Reply, Tone
+from bridge.values import Reading
+from handlers import COMMANDS
 
 NEGATIONS = re.compile(r"\b(not|no|never|nothing|none|cannot|can't|failed|without)\b", re.IGNORECASE)
 
@@ -60,6 +65,11 @@ def test_a_finished_announcement_says_sent_and_nothing_else() -> None:
     assert reply.data == {"msg-id": "m0", "timestamp": 1_800_000_000_000, "delivery": "d1", "state": "sent"}
 
 
+def command_of(line: str) -> str:
+    """The command that a button runs."""
+    return understand(split(line), Registry.of(COMMANDS), Reading(0, "UTC")).command.name
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SENT])
 def test_whatever_is_not_finished_begins_with_its_state_and_never_says_sent(
@@ -108,6 +118,7 @@ def test_what_was_not_found_is_a_question_with_buttons() -> None:
     reply = announce(delivery(Part(0, State.UNKNOWN, reason=Reason.NOT_FOUND, words="it is not there")))
     lines = [button.line for part in reply.parts if isinstance(part, Buttons) for button in part.buttons]
     assert lines == [f"delivery resolve d1 {answer}" for answer in ("sent", "again", "give-up")]
+    assert {command_of(line) for line in lines} == {"delivery resolve"}
 
 
 def test_nobody_is_asked_while_it_is_still_being_looked_up() -> None:
@@ -119,6 +130,7 @@ def test_a_running_notification_can_be_stopped() -> None:
     reply = announce(delivery(sent(0), Part(1, State.SENDING), act=Act.NOTIFY, clients=40))
     lines = [button.line for part in reply.parts if isinstance(part, Buttons) for button in part.buttons]
     assert lines == ["delivery cancel d1"]
+    assert command_of(lines[0]) == "delivery cancel"
 
 
 def test_a_long_text_is_quoted_by_its_first_words() -> None:

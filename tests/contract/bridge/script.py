@@ -43,6 +43,11 @@ class ScriptedService:
         return [json.loads(request.content) for request in self.requests]
 
     @property
+    def clients(self) -> list[list[str]]:
+        """The clients of each call that named some."""
+        return [json.loads(request.content)["to_clients"] for request in self.requests]
+
+    @property
     def paths(self) -> list[str]:
         return [request.url.path for request in self.requests]
 

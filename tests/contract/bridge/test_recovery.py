@@ -137,7 +137,7 @@ async def test_a_person_has_it_sent_again_the_unknown_calls_only(desk: Desk) -> 
     assert delivery is not None
     assert delivery.state is State.SENT
     assert len(desk.service.requests) == 4
-    assert desk.service.bodies[3]["to_clients"] == desk.service.bodies[0]["to_clients"]
+    assert desk.service.clients[3] == desk.service.clients[0]
 
 
 async def test_a_person_gives_up(desk: Desk) -> None:
@@ -247,7 +247,7 @@ async def test_the_planned_rest_of_a_killed_notification_goes_on(desk: Desk, oth
         await posted(other)
     found = await desk.stands()
     assert found.state is State.SENT
-    reached = [client for body in desk.service.bodies for client in body["to_clients"]]
+    reached = [client for clients in desk.service.clients for client in clients]
     assert sorted(reached) == sorted(set(reached))
     assert len(reached) == 100
 

@@ -1,12 +1,13 @@
 """Schedules fire once, whoever is awake, and ask when they are too late; with the real alarm clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from bridge.clock import now_ms
+from bridge.commands import Registry
 from bridge.context import Tell
 from bridge.cron import Fire, FireState, Schedule
 from bridge.database.engine import Database
@@ -14,10 +15,14 @@ from bridge.database.leases import Lease
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
 from bridge.errors import BadConfiguration, Refused
+from bridge.grammar import split
 from bridge.invocation import Actor, Invocation, Place, Trigger
+from bridge.parse import understand
 from bridge.phrases import phrase, plain
 from bridge.reply import Buttons, Hint, Reply
 from bridge.schedule import Schedules
+from bridge.values import Reading
+from handlers import COMMANDS
 
 HERE = Place("T1", "C1")
 MINUTE = 60_000
@@ -156,11 +161,15 @@ async def test_a_fire_missed_beyond_its_grace_asks_once_and_runs_nothing(replica
     assert reply.data["missed"] == 3
     [row] = [part for part in reply.parts if isinstance(part, Buttons)]
     instant = reply.data["instant"]
-    assert [button.line for button in row.buttons] == [
-        f"schedule run party --fire {instant}",
-        f"schedule skip party --fire {instant}",
-    ]
+    lines = [button.line for button in row.buttons]
+    assert lines == [f"schedule run party {instant}", f"schedule skip party {instant}"]
+    assert [understood(line)["instant"] for line in lines] == [instant, instant]
     assert late.posted.empty()
+
+
+def understood(line: str) -> Mapping[str, object]:
+    """The arguments that a button's line gives its command."""
+    return understand(split(line), Registry.of(COMMANDS), Reading(now_ms(), "UTC")).arguments
 
 
 async def test_a_question_is_asked_by_one_replica_only(replica: Make) -> None:

@@ -1,0 +1,140 @@
+"""Joining, leaving, inviting and removing: members of a conversation, subscribers of a service, a chatroom's clients."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.server.conversations import ConversationRow
+from bridge.server.errors import (
+    BLOCKED_BY_CONVERSATION,
+    CONVERSATION_NOT_ALLOWED,
+    MEMBERSHIP_REQUIRED,
+    NORMAL_CONVERSATION_REQUIRED,
+    ServiceError,
+)
+from bridge.server.fields import client_ids
+from bridge.server.http import Json, JsonObject, Parameters
+from bridge.server.presence import Clients, Notice
+from bridge.server.restrictions import Restriction, restricted
+from bridge.server.rows import CHATROOM, NORMAL
+from bridge.server.subscribers import subscribe, unsubscribe
+from bridge.server.times import iso, milliseconds
+from bridge.server.wire.conversing import conversation_of
+from bridge.server.wire.framing import Command, error_body
+from bridge.server.wire.sessions import Session, remember_room
+
+
+async def add(session: Session, command: Command) -> Command:
+    """Lets the client, or those it invites to a normal conversation, in; who cannot be let in is named with the reason."""
+    fields = Parameters(command.body)
+    conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
+    async with session.server.engine.write() as connection:
+        conversation = await conversation_of(connection, conv_id, lock=True)
+        _require_right(session, conversation, clients)
+        failed = await _kept_out(connection, session, conv_id, clients)
+        allowed = [one for one in clients if one not in failed]
+        udate = await _let_in(connection, session, conversation, allowed)
+    if conversation.kind == CHATROOM and allowed:
+        await _enter(session, conv_id)
+    new = [one for one in allowed if one not in conversation.members]
+    if conversation.kind == NORMAL and new:
+        await _tell_joined(session, conversation, new, milliseconds(udate))
+    return command.reply("added", outcome(conv_id, allowed, failed) | {"udate": udate})
+
+
+async def remove(session: Session, command: Command) -> Command:
+    """Lets the client go, or those that it removes from a normal conversation."""
+    fields = Parameters(command.body)
+    conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
+    async with session.server.engine.write() as connection:
+        conversation = await conversation_of(connection, conv_id, lock=True)
+        _require_right(session, conversation, clients)
+        udate = await _let_go(connection, session, conversation, clients)
+    if conversation.kind == CHATROOM:
+        session.server.presence.leave(session.connection, conv_id)
+        await remember_room(session, None)
+    gone = [one for one in clients if one in conversation.members]
+    if conversation.kind == NORMAL and gone:
+        await tell_left(session, conversation, gone, milliseconds(udate))
+    return command.reply("removed", outcome(conv_id, clients, {}) | {"udate": udate})
+
+
+def _require_right(session: Session, conversation: ConversationRow, clients: Sequence[str]) -> None:
+    """Everybody may join and leave; only members of a normal conversation invite and remove."""
+    if tuple(clients) == (session.client_id,):
+        return
+    if conversation.kind != NORMAL:
+        raise NORMAL_CONVERSATION_REQUIRED("others cannot be invited or removed here")
+    if session.client_id not in conversation.members:
+        raise MEMBERSHIP_REQUIRED("only members invite and remove")
+
+
+async def _kept_out(
+    connection: AsyncConnection, session: Session, conv_id: str, clients: Sequence[str]
+) -> dict[str, ServiceError]:
+    blocked = await restricted(connection, conv_id, Restriction.BLOCKED, clients)
+    invited = [one for one in clients if one != session.client_id]
+    refusing = await restricted(connection, conv_id, Restriction.REFUSED, invited) if invited else set()
+    reasons = {one: CONVERSATION_NOT_ALLOWED("the client refuses this conversation") for one in refusing}
+    return reasons | {one: BLOCKED_BY_CONVERSATION("on the blacklist of this conversation") for one in blocked}
+
+
+async def _let_in(
+    connection: AsyncConnection, session: Session, conversation: ConversationRow, clients: Sequence[str]
+) -> str:
+    """Gives the time of the conversation's last change."""
+    if conversation.kind == NORMAL and clients:
+        row = await session.server.conversations.add_members(connection, conversation.id, clients)
+        return str(row["updatedAt"])
+    if conversation.kind not in (NORMAL, CHATROOM) and clients:
+        now = session.server.clock()
+        await subscribe(connection, conversation.id, session.client_id, now)
+        return iso(now)
+    return str(conversation.row["updatedAt"])
+
+
+async def _let_go(
+    connection: AsyncConnection, session: Session, conversation: ConversationRow, clients: Sequence[str]
+) -> str:
+    if conversation.kind == NORMAL:
+        row = await session.server.conversations.remove_members(connection, conversation.id, clients)
+        return str(row["updatedAt"])
+    if conversation.kind != CHATROOM:
+        await unsubscribe(connection, conversation.id, session.client_id)
+    return str(conversation.row["updatedAt"])
+
+
+async def _enter(session: Session, conv_id: str) -> None:
+    """A login is in one chatroom at a time."""
+    for other in tuple(session.connection.rooms):
+        session.server.presence.leave(session.connection, other)
+    session.server.presence.join(session.connection, conv_id)
+    await remember_room(session, conv_id)
+
+
+def outcome(conv_id: str, allowed: Iterable[str], failed: dict[str, ServiceError]) -> JsonObject:
+    """Who was let through and who was not, clients with the same reason together."""
+    together: dict[int, tuple[ServiceError, list[Json]]] = {}
+    for client_id, problem in failed.items():
+        together.setdefault(problem.code, (problem, []))[1].append(client_id)
+    failures: list[Json] = [{**error_body(problem), "pids": pids} for problem, pids in together.values()]
+    return {"cid": conv_id, "allowedPids": [*allowed], "failedPids": failures}
+
+
+async def _tell_joined(session: Session, conversation: ConversationRow, new: Sequence[str], at: int) -> None:
+    me, publish = session.client_id, session.server.presence.publish
+    invited = tuple(one for one in new if one != me)
+    if invited:
+        await publish(Notice("joined", conversation.id, me, at=at), Clients(invited))
+    watching = Clients(tuple(dict.fromkeys((*conversation.members, me))))
+    await publish(Notice("members_joined", conversation.id, me, tuple(new), at=at), watching)
+
+
+async def tell_left(session: Session, conversation: ConversationRow, gone: Sequence[str], at: int) -> None:
+    """Tells those who were removed, and who stays, the initiator among them."""
+    me, publish = session.client_id, session.server.presence.publish
+    removed = tuple(one for one in gone if one != me)
+    if removed:
+        await publish(Notice("left", conversation.id, me, at=at), Clients(removed))
+    staying = dict.fromkeys((*(one for one in conversation.members if one not in gone), me))
+    await publish(Notice("members_left", conversation.id, me, tuple(gone), at=at), Clients(tuple(staying)))
