@@ -16,7 +16,7 @@ from benchmarks.report import Table, middle
 from benchmarks.slack import web_api
 
 CONCURRENCIES = (1, 32)
-ROUNDS = 5
+ROUNDS = 3
 ROUND_SECONDS = 1.0
 FEWEST, MOST = 100, 8000
 WARM_UP = 200

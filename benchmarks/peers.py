@@ -1,6 +1,5 @@
 """What the bridge is compared with, each on the same server program: `python -m benchmarks.peers NAME API_URL`."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from benchmarks.slack import COMMAND, SECRET, TOKEN
-from bridge.listen import bind, listening, told_to_stop
+from bridge.listen import bind, listening, run, told_to_stop
 
 ECHO = b"heard"
 """What every peer answers."""
@@ -58,4 +57,4 @@ async def serve(name: str, api_url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*sys.argv[1:3]))
+    run(serve(*sys.argv[1:3]))

@@ -19,6 +19,23 @@ TONES = {
     State.UNKNOWN: Tone.DOUBT,
     State.CANCELED: Tone.TOLD,
 }
+STATES = {
+    State.PROPOSED: phrase("proposed"),
+    State.PLANNED: phrase("planned"),
+    State.SENDING: phrase("sending"),
+    State.SENT: phrase("sent"),
+    State.REFUSED: phrase("refused"),
+    State.UNKNOWN: phrase("unknown"),
+    State.CANCELED: phrase("canceled"),
+}
+"""What people call the states of a delivery."""
+ACTS = {
+    Act.SEND: phrase("send"),
+    Act.NOTIFY: phrase("notify"),
+    Act.PUBLISH: phrase("publish"),
+    Act.BROADCAST: phrase("broadcast"),
+}
+"""What people call the ways to reach people."""
 ENDED_BADLY = frozenset({State.REFUSED, State.UNKNOWN, State.CANCELED})
 # As `bridge.explain` names the same errors.
 CODES = {

@@ -1,6 +1,5 @@
 """The `imbridge` program: parses its words and calls; imports what is heavy only where it is used."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -82,7 +81,9 @@ def run(*, as_json: bool, actor: str | None, config: Path | None, words: tuple[s
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
+    from bridge.listen import run
+
+    return run(work)
 
 
 def main() -> NoReturn:

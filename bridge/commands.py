@@ -80,7 +80,7 @@ class Parameter:
         return shown if self.required else f"[{shown}]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Command:
     """One command: its words, what it can do, what it takes, what it says of itself."""
 

@@ -3,18 +3,26 @@
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import reduce
 
 from bridge.commands import did_you_mean
 from bridge.errors import Refused
-from bridge.phrases import Code, phrase
+from bridge.phrases import Code, Phrase, phrase
 from bridge.realtime.client import RealtimeClient
-from bridge.realtime.models import Conversation
+from bridge.realtime.models import Conversation, Kind
 from bridge.values import ConversationRef
 
 OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 # How many names are looked through for the nearest to a misspelt one.
 NAMES_CONSIDERED = 1000
 AMBIGUOUS_SHOWN = 5
+
+KINDS = {
+    Kind.NORMAL: phrase("normal"),
+    Kind.SYSTEM: phrase("system"),
+    Kind.TRANSIENT: phrase("transient"),
+}
+"""What people call the kinds of conversation."""
 
 
 class Conversations:
@@ -37,10 +45,13 @@ class Conversations:
         raise self._ambiguous(ref, found) if found else await self._unknown(ref)
 
     def _ambiguous(self, ref: str, found: list[Conversation]) -> Refused:
-        shown = ", ".join(f"{each.id} ({each.kind.value})" for each in found[:AMBIGUOUS_SHOWN])
+        shown = [
+            phrase("{id} ({kind})", id=Code(each.id), kind=KINDS[each.kind])
+            for each in found[:AMBIGUOUS_SHOWN]
+        ]
         return Refused(
             phrase("Several conversations are called {name}.", name=Code(ref)),
-            hint=phrase("Use an id instead: {ids}", ids=shown),
+            hint=phrase("Use an id instead: {ids}", ids=reduce(_and, shown)),
             code="ambiguous",
         )
 
@@ -54,3 +65,7 @@ class Conversations:
             hint=did_you_mean(near[0]) if near else listing,
             code="not_found",
         )
+
+
+def _and(one: Phrase, other: Phrase) -> Phrase:
+    return phrase("{one}, {other}", one=one, other=other)

@@ -21,7 +21,14 @@ from bridge.phrases import Code, phrase
 
 GRACE_MS = 600_000
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+FIELDS = {
+    "minute": phrase("minute"),
+    "hour": phrase("hour"),
+    "day-of-month": phrase("day-of-month"),
+    "month": phrase("month"),
+    "day-of-week": phrase("day-of-week"),
+}
+"""As cronsim calls them, in the order in which they stand."""
 EXAMPLE = "0 10 * * sat"
 LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?")
 STARTS_LIKE_A_DATE = re.compile(r"\d{4}-\d")
@@ -242,9 +249,9 @@ def _bad_weekday(when: str, field: str) -> NotUnderstood:
 
 def _bad_field(when: str, words: list[str], error: str) -> NotUnderstood:
     name = error.removeprefix("Bad ")
-    value = words[FIELDS.index(name)] if name in FIELDS else when
+    value = words[list(FIELDS).index(name)] if name in FIELDS else when
     return NotUnderstood(
-        phrase("{value} is no {field} that can come.", value=Code(value), field=name),
+        phrase("{value} is no {field} that can come.", value=Code(value), field=FIELDS.get(name, name)),
         hint=phrase(
             "The fields are minute, hour, day, month and weekday, as in {example}.", example=Code(EXAMPLE)
         ),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.announcement import announce
+from bridge.announcement import STATES, announce
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
 from bridge.errors import Refused
@@ -109,7 +109,8 @@ class Deliveries:
             if not any(taken):
                 raise Refused(
                     phrase(
-                        "Nothing waits for a decision here: the delivery is {state}.", state=found.state.value
+                        "Nothing waits for a decision here: the delivery is {state}.",
+                        state=STATES[found.state],
                     ),
                     hint=phrase("Look at it with {command}.", command=Code(f"delivery show {delivery}")),
                     code="nothing_to_decide",

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from bridge.errors import BadConfiguration, Problem
+
+Result = TypeVar("Result")
 
 GRACE_SECONDS = 3
 """How long open requests may take to end; SIGTERM ends everything within 10 s (design.md section 5.2)."""
@@ -48,6 +51,9 @@ def bind(host: str, port: int) -> Bound:
     except OSError as error:
         problem = Problem(f"{host}:{port}", f"cannot be listened on: {error.strerror}")
         raise BadConfiguration((problem,)) from None
+    # asyncio does this only for sockets that name their protocol, which `create_server`'s don't: an answer written in
+    # two parts would wait 40 ms for the other side's delayed acknowledgement.
+    taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Bound(taken, f"http://{f'[{host}]' if six else host}:{taken.getsockname()[1]}")
 
 
@@ -72,6 +78,16 @@ async def listening(app: ASGIApp, bound: Bound) -> AsyncIterator[None]:
         finally:
             server.should_exit = True
             await running
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run it to its end, on uvloop where that exists: asyncio's own loop costs a fifth more for each command."""
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 async def told_to_stop() -> None:

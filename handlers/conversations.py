@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
+from bridge.conversations import KINDS
 from bridge.errors import NotUnderstood
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.realtime.models import Conversation, Kind, NewConversation
@@ -12,7 +13,7 @@ from bridge.values import Attribute, ClientId, ConversationRef, JsonObject
 from handlers.kinds import title_of
 from handlers.ranges import refuse_outside
 
-KINDS: dict[str, Kind | None] = {
+CHOICES: dict[str, Kind | None] = {
     "normal": Kind.NORMAL,
     "system": Kind.SYSTEM,
     "transient": Kind.TRANSIENT,
@@ -50,7 +51,7 @@ async def create(  # noqa: PLR0913 - one argument for each word of the grammar
         NewConversation(name, kind, member, unique, creator, {each.key: each.value for each in attr})
     )
     return Reply(
-        phrase("Created the {kind} conversation {name}.", kind=kind.value, name=Code(name)),
+        phrase("Created the {kind} conversation {name}.", kind=KINDS[kind], name=Code(name)),
         (Fields(((phrase("Id"), Code(created.id)),)),),
         data={"name": name, **created.raw},
     )
@@ -96,12 +97,12 @@ async def list_(  # noqa: PLR0913 - one argument for each word of the grammar
     refuse_outside("--limit", limit, 1, 1000)
     refuse_outside("--skip", skip, 0, 1_000_000_000)
     query = _query(where or {}, name, member)
-    found = await ctx.realtime.find_conversations(query, kind=KINDS[kind], skip=skip, limit=limit)
+    found = await ctx.realtime.find_conversations(query, kind=CHOICES[kind], skip=skip, limit=limit)
     if not found:
         return Reply(phrase("There is no such conversation."), data=[])
     table = Table(
         (phrase("Name"), phrase("Kind"), phrase("Members"), phrase("Id")),
-        tuple((each.name or "", each.kind.value, _size(each), Code(each.id)) for each in found),
+        tuple((each.name or "", KINDS[each.kind], _size(each), Code(each.id)) for each in found),
     )
     more: tuple[Part, ...] = ()
     if len(found) == limit:
@@ -132,7 +133,7 @@ async def show(ctx: Context, conv: ConversationRef) -> Reply:
     """Show everything known of a conversation."""
     found = await ctx.conversations.resolve(conv)
     return Reply(
-        phrase("{name}, a {kind} conversation", name=title_of(found), kind=found.kind.value),
+        phrase("{name}, a {kind} conversation", name=title_of(found), kind=KINDS[found.kind]),
         (Fields((*_facts(found), *await _presence(ctx, found))),),
         data=found.raw,
     )

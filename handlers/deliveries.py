@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from bridge.announcement import announce, data_of, opening, part_data
+from bridge.announcement import ACTS, STATES, announce, data_of, opening, part_data
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
 from bridge.errors import Refused
@@ -32,7 +32,7 @@ async def list_(
         return Reply(phrase("There is no such delivery."), data=[])
     columns = (phrase("Time"), phrase("State"), phrase("What"), phrase("Text"), phrase("Delivery"))
     rows = tuple(
-        (Moment(each.at), each.state.value, each.plan.act.value, opening(each.plan.text), Code(each.id))
+        (Moment(each.at), STATES[each.state], ACTS[each.plan.act], opening(each.plan.text), Code(each.id))
         for each in found
     )
     return Reply(
@@ -59,7 +59,7 @@ async def cancel(ctx: Context, delivery: DeliveryId) -> Reply:
         raise _unknown(delivery)
     if before.count(State.PLANNED) == 0:
         raise Refused(
-            phrase("There is nothing left to stop: it is {state}.", state=before.state.value),
+            phrase("There is nothing left to stop: it is {state}.", state=STATES[before.state]),
             code="nothing_to_stop",
         )
     after = await ctx.deliveries.cancel(delivery, ctx.invocation.actor.id)

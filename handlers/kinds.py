@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bridge.context import Context
+from bridge.conversations import KINDS
 from bridge.errors import Refused
 from bridge.phrases import Code, phrase
 from bridge.realtime.models import Conversation, Kind
@@ -22,8 +23,8 @@ async def of_kind(
         phrase(
             "{name} is a {kind} conversation; this needs a {wanted} conversation.",
             name=Code(found.name or found.id),
-            kind=found.kind.value,
-            wanted=wanted.value,
+            kind=KINDS[found.kind],
+            wanted=KINDS[wanted],
         ),
         hint=phrase(
             "Type {command}, or see those that fit with {listing}.",

@@ -1,4 +1,9 @@
-"""Help: what there is, and how each command is typed."""
+"""Help: what there is, and how each command is typed.
+
+The same commands give the same reply, made once: whoever shows it can then know it again.
+"""
+
+from functools import cache
 
 from typing import Annotated
 
@@ -15,12 +20,12 @@ from bridge.values import Text
 async def help_(ctx: Context, about: Annotated[Text | None, Help("which one", "COMMAND")] = None) -> Reply:
     """Say what there is and how it is typed."""
     if about is None:
-        return _overview(list(ctx.registry.commands.values()))
+        return _overview(tuple(ctx.registry.commands.values()))
     name = " ".join(about.lower().split())
     found = ctx.registry.commands.get(name)
     if found is not None:
         return _one(found)
-    group = [each for each in ctx.registry.commands.values() if each.name.startswith(f"{name} ")]
+    group = tuple(each for each in ctx.registry.commands.values() if each.name.startswith(f"{name} "))
     if group:
         return _overview(group)
     ctx.registry.find(split(about))
@@ -29,8 +34,9 @@ async def help_(ctx: Context, about: Annotated[Text | None, Help("which one", "C
     )
 
 
-def _overview(commands: list[Command]) -> Reply:
-    rows = tuple((Code(each.name), phrase(each.summary)) for each in commands)
+@cache
+def _overview(commands: tuple[Command, ...]) -> Reply:
+    rows = tuple((Code(each.name), Phrase(each.summary)) for each in commands)
     return Reply(
         phrase("These are the commands."),
         (
@@ -42,10 +48,11 @@ def _overview(commands: list[Command]) -> Reply:
     )
 
 
+@cache
 def _one(found: Command) -> Reply:
     parts: list[Part] = [Quote(found.usage)]
     described = tuple(
-        (phrase("{name}", name=Code(each.usage)), phrase(each.help)) for each in found.parameters if each.help
+        (phrase("{name}", name=Code(each.usage)), Phrase(each.help)) for each in found.parameters if each.help
     )
     if described:
         parts.append(Fields(described))
@@ -65,7 +72,7 @@ def _one(found: Command) -> Reply:
 
 
 def _title(found: Command) -> Phrase:
-    return phrase("{command}: {summary}", command=Code(found.name), summary=phrase(found.summary))
+    return phrase("{command}: {summary}", command=Code(found.name), summary=Phrase(found.summary))
 
 
 COMMANDS = (help_,)

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from bridge.server import (
     batch,
@@ -36,6 +36,8 @@ from bridge.server.quotas import Quotas
 from bridge.server.settings import ServerSettings
 from bridge.server.storage import Storage
 from bridge.server.times import iso
+from bridge.server.wire import socket
+from bridge.server.wire.socket import Sockets
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Server:
         broadcast_log = Broadcasts(engine, self.clock)
         self.presence = Presence(broadcast_log.owed, partial(subscribers.among, engine))
         self.messages = Messages(engine, self.quotas, self.presence, broadcast_log.delivered, self.clock)
+        self.sockets = Sockets(self)
         self.asgi = Starlette(
             routes=ROUTES,
             middleware=[
@@ -88,6 +91,7 @@ class Server:
     async def close(self) -> None:
         """Ends every connection and lets go of the database; requests under way have to be over."""
         self.presence.close()
+        await self.sockets.close()
         await self.messages.close()
         await self.engine.close()
 
@@ -127,6 +131,7 @@ async def _unrouted(_: Request, problem: Exception) -> Response:
 ROUTES = [
     Route("/healthz", healthz),
     Route("/v1/route", route),
+    WebSocketRoute("/", socket.connect),
     Route("/1.1/date", date),
     *users.routes,
     *classes.routes,

@@ -1,6 +1,7 @@
 """What a server needs to be told before it starts, and the rate limits of each plan."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bridge.clock import Clock, now_ms
 
@@ -62,3 +63,4 @@ class ServerSettings:
     sign_login: bool = False
     web_origins: tuple[str, ...] = ()
     login_seconds: float = 60
+    files_folder: Path | None = None

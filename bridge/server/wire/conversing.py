@@ -46,7 +46,9 @@ async def start(session: Session, command: Command) -> Command:
     named = [check_client_id(one) for one in fields.texts("m") or []]
     members = tuple(sorted({*named, session.client_id}))
     if fields.boolean("tempConv"):
-        return command.reply("started", await temporary.start(session, members, fields.integer("tempConvTTL")))
+        return command.reply(
+            "started", await temporary.start(session, members, fields.integer("tempConvTTL"))
+        )
     given = fields.json_object("attr") or {}
     columns = {key: value for key, value in given.items() if key not in _KEPT_BACK}
     columns["c"] = session.client_id

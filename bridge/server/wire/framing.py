@@ -28,6 +28,10 @@ _ENVELOPE = {
 }
 _WIRE_NAMES = {wire for wire, _ in _ENVELOPE.values()} | {"cmd", "op", "clientTs"}
 _MAX_INT32 = 2**31
+
+FRAME_BYTES = 5 * 1024
+"""What a frame carries at most."""
+
 _SUB_MESSAGES = {
     cmd: GenericCommand.DESCRIPTOR.fields_by_name[f"{cmd}Message"]
     for cmd in COMMANDS
@@ -83,7 +87,12 @@ def error_body(error: ServiceError) -> JsonObject:
 
 
 class Framing(Protocol):
-    """How commands travel on one connection."""
+    """How commands travel on one connection; a frame longer than `longest` carries more than 5 KB."""
+
+    longest: int
+
+    def __hash__(self) -> int:
+        """By identity: framings key caches."""
 
     def decode(self, frame: Frame) -> Command:
         """The command in a frame; Malformed when there is none."""
@@ -97,6 +106,8 @@ class Framing(Protocol):
 
 class Protobuf:
     """Binary frames."""
+
+    longest = FRAME_BYTES
 
     def decode(self, frame: Frame) -> Command:
         """The command in a binary frame."""
@@ -115,6 +126,8 @@ class Protobuf:
 
 class Base64:
     """The same bytes as base64 text."""
+
+    longest = (FRAME_BYTES + 2) // 3 * 4
 
     def decode(self, frame: Frame) -> Command:
         """The command in a text frame."""
@@ -135,6 +148,8 @@ class Base64:
 
 class JsonText:
     """One flat JSON object a frame, operations hyphenated, a heartbeat `{}`."""
+
+    longest = FRAME_BYTES
 
     def decode(self, frame: Frame) -> Command:
         """The command in a text frame."""

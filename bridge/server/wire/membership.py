@@ -1,4 +1,4 @@
-"""Joining, leaving, inviting and removing: members of a conversation, subscribers of a service, a chatroom's clients."""
+"""Joining, leaving, inviting, removing: members of a conversation, subscribers of a service, clients in a chatroom."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ from bridge.server.wire.sessions import Session, remember_room
 
 
 async def add(session: Session, command: Command) -> Command:
-    """Lets the client, or those it invites to a normal conversation, in; who cannot be let in is named with the reason."""
+    """Lets in the client, or those it invites to a normal conversation; who is kept out is named with the reason."""
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
     async with session.server.engine.write() as connection:
@@ -76,7 +76,9 @@ async def _kept_out(
     invited = [one for one in clients if one != session.client_id]
     refusing = await restricted(connection, conv_id, Restriction.REFUSED, invited) if invited else set()
     reasons = {one: CONVERSATION_NOT_ALLOWED("the client refuses this conversation") for one in refusing}
-    return reasons | {one: BLOCKED_BY_CONVERSATION("on the blacklist of this conversation") for one in blocked}
+    return reasons | {
+        one: BLOCKED_BY_CONVERSATION("on the blacklist of this conversation") for one in blocked
+    }
 
 
 async def _let_in(

@@ -2,9 +2,10 @@
 
 import secrets
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from bridge.server.errors import (
     APP_NOT_AVAILABLE,
@@ -146,7 +147,8 @@ async def _rejoin(session: Session) -> None:
 async def remember_room(session: Session, conv_id: str | None) -> None:
     """Keeps the chatroom that a session has joined, or forgets it."""
     async with session.server.engine.write() as connection:
-        await connection.execute(delete(rooms).where(rooms.c.session == session.id))
+        forgotten = rooms.c.left_at < session.server.clock() - ROOM_KEPT_MS
+        await connection.execute(delete(rooms).where(or_(rooms.c.session == session.id, forgotten)))
         if conv_id is not None:
             row = {"session": session.id, "conv_id": conv_id, "left_at": None}
             await connection.execute(insert_into(connection, rooms).values(row))
@@ -180,22 +182,39 @@ def online(session: Session, command: Command) -> Command:
     return command.reply("query_result", {"onlineSessionPeerIds": [*found]})
 
 
-async def leave(session: Session, lost: bool) -> None:
+class Leaving(Enum):
+    """How a session ends: for good, by a lost connection, or by what lets it go on elsewhere as if nothing had been."""
+
+    LOGGED_OUT = "logged out"
+    LOST = "lost"
+    REPLACED = "replaced"
+
+
+async def leave(session: Session, how: Leaving) -> None:
     """Takes a session offline; where the connection was lost its will is sent, and its chatroom kept for a while."""
-    presence, joined = session.server.presence, bool(session.connection.rooms)
-    presence.disconnect(session.connection)
-    if joined and not lost:
+    joined = bool(session.connection.rooms)
+    session.server.presence.disconnect(session.connection)
+    match how:
+        case Leaving.LOGGED_OUT:
+            await _forget(session, joined)
+        case Leaving.LOST:
+            if joined:
+                left = update(rooms).where(rooms.c.session == session.id)
+                async with session.server.engine.write() as connection:
+                    await connection.execute(left.values(left_at=session.server.clock()))
+            if session.will is not None:
+                await session.server.messages.send(session.will)
+        case Leaving.REPLACED:
+            return
+
+
+async def _forget(session: Session, joined: bool) -> None:
+    if joined:
         await remember_room(session, None)
-    elif joined:
-        left = update(rooms).where(rooms.c.session == session.id).values(left_at=session.server.clock())
-        async with session.server.engine.write() as connection:
-            await connection.execute(left)
-    if not lost and session.ticket.tag is not None:
+    if session.ticket.tag is not None:
         mine = (tags.c.client_id == session.client_id, tags.c.session == session.id)
         async with session.server.engine.write() as connection:
             await connection.execute(delete(tags).where(*mine))
-    if lost and session.will is not None:
-        await session.server.messages.send(session.will)
 
 
 def require(session: Session | None) -> Session:

@@ -16,17 +16,18 @@ from bridge.server.errors import (
     LOGIN_TIMEOUT,
     MESSAGE_TOO_LONG,
     READ_TIMEOUT,
+    SESSION_CONFLICT,
     UNPARSEABLE,
     ErrorKind,
     ServiceError,
 )
 from bridge.server.http import failure
-from bridge.server.presence import KICKED, Closing, Direct, Patch, Read
+from bridge.server.presence import KICKED, Closing, Patch, Read
 from bridge.server.wire import catching_up, operations, pushes, sessions
-from bridge.server.wire.allowance import Allowances
 from bridge.server.wire.acknowledgements import Acknowledgements
+from bridge.server.wire.allowance import Allowances
 from bridge.server.wire.framing import Command, Malformed, SubProtocol, error_body, negotiate
-from bridge.server.wire.sessions import PATCHES, Session
+from bridge.server.wire.sessions import PATCHES, Leaving, Session
 
 if TYPE_CHECKING:
     from bridge.server.app import Server
@@ -40,6 +41,7 @@ SESSIONS = 32
 """Clients on one connection."""
 
 GOING_AWAY = 1001
+RESTARTING = 1012
 TRY_AGAIN = 1013
 """Close codes of the WebSocket protocol itself: SDKs reconnect after both."""
 
@@ -113,12 +115,13 @@ class Socket:
 
     async def serve(self) -> None:
         """Answers what comes until either side ends the connection."""
-        lost = True
+        how = Leaving.LOST
         try:
             async with asyncio.timeout(self._server.settings.login_seconds) as self._patience:
                 while True:
                     message = await self._websocket.receive()
                     if message["type"] == "websocket.disconnect":
+                        how = Leaving.REPLACED if message.get("code") == RESTARTING else Leaving.LOST
                         return
                     await self._take(message)
         except TimeoutError:
@@ -130,8 +133,9 @@ class Socket:
             log.debug("a socket went away")
         finally:
             self._patience = None
-            lost = self._closing is None or self._closing.code != GOING_AWAY
-            await self._leave(lost)
+            if self._closing is not None and self._closing.code == GOING_AWAY:
+                how = Leaving.REPLACED
+            await self._leave(how)
         if self._closing is not None:
             await self._close(self._closing)
 
@@ -195,7 +199,7 @@ class Socket:
         if command.i and allowance is not None and not allowance.take(command.cmd, command.op):
             return
         if command.cmd == "session" and command.op == "close":
-            await self._end_session(session)
+            await self._end_session(session, Leaving.LOGGED_OUT)
             await self._send(command.reply("closed"))
             return
         try:
@@ -204,7 +208,7 @@ class Socket:
             raise
         except Exception as problem:
             log.exception("%s %s of %s failed", command.cmd, command.op, session.client_id)
-            raise IM_INTERNAL() from problem
+            raise IM_INTERNAL("see the server's log") from problem
         if reply is not None and command.i:
             await self._send(reply, session.client_id)
 
@@ -221,16 +225,16 @@ class Socket:
             raise
         except Exception as problem:
             log.exception("a session could not be opened")
-            raise IM_INTERNAL() from problem
+            raise IM_INTERNAL("see the server's log") from problem
         before = self._sessions.get(session.client_id)
         if before is not None:
-            await self._end_session(before, lost=True)
+            await self._end_session(before, Leaving.REPLACED)
         self._sessions[session.client_id] = session
         self._wait(None)
         await self._send(sessions.opened(session, command))
         self._pumps[session.client_id] = asyncio.create_task(self._pump(session))
 
-    async def _end_session(self, session: Session, lost: bool = False) -> None:
+    async def _end_session(self, session: Session, how: Leaving) -> None:
         if self._sessions.get(session.client_id) is session:
             del self._sessions[session.client_id]
             pump = self._pumps.pop(session.client_id, None)
@@ -238,12 +242,12 @@ class Socket:
                 pump.cancel()
             if not self._sessions:
                 self._wait(self._server.settings.login_seconds)
-        await sessions.leave(session, lost)
+        await sessions.leave(session, how)
 
-    async def _leave(self, lost: bool) -> None:
+    async def _leave(self, how: Leaving) -> None:
         for session in tuple(self._sessions.values()):
             try:
-                await self._end_session(session, lost)
+                await self._end_session(session, how)
             except Exception:
                 log.exception("%s could not be taken offline properly", session.client_id)
 
@@ -278,8 +282,10 @@ class Socket:
 
     async def _over(self, session: Session, closing: Closing | None) -> None:
         """A session that was ended by the server: a kick ends it alone, all else the whole connection."""
-        if closing is not None and closing.code >= 4000:
-            await self._end_session(session)
+        if closing is not None and closing.code == SESSION_CONFLICT.code:
+            await self._end_session(session, Leaving.REPLACED)
+        elif closing is not None and closing.code >= KICKED:
+            await self._end_session(session, Leaving.LOGGED_OUT)
         elif closing is not None and closing.code == 0:
             self._stop(Closing(GOING_AWAY, closing.reason))
         else:

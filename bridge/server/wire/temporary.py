@@ -72,7 +72,7 @@ async def require_alive(connection: AsyncConnection, conv_id: str, now: int) -> 
     query = select(temporaries.c.expires_at).where(temporaries.c.conv_id == conv_id).limit(1)
     expires_at = (await connection.execute(query)).scalar()
     if expires_at is not None and expires_at <= now:
-        raise TEMPORARY_CONVERSATION_EXPIRED()
+        raise TEMPORARY_CONVERSATION_EXPIRED("its time is over")
 
 
 async def of_client(connection: AsyncConnection, client_id: str, now: int, most: int) -> Sequence[str]:

@@ -10,6 +10,7 @@ from bridge.database.engine import Database
 from bridge.database.ledger import Ledger
 from tests.contract.bridge.desk import Desk
 from tests.contract.bridge.making import Clock
+from tests.contract.bridge.replica import Make, Replica
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -51,3 +52,16 @@ async def no_task_is_left_behind() -> AsyncIterator[None]:
     """Whatever a test has started is over when it ends."""
     yield
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.fixture
+async def replica(database: Database) -> AsyncIterator[Make]:
+    made: list[Replica] = []
+
+    def make(name: str = "one", ahead: int = 0) -> Replica:
+        made.append(Replica(database, name, ahead))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.schedules.close()

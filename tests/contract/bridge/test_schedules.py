@@ -1,14 +1,13 @@
 """Schedules fire once, whoever is awake, and ask when they are too late; with the real alarm clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from bridge.clock import now_ms
 from bridge.commands import Registry
-from bridge.context import Tell
 from bridge.cron import Fire, FireState, Schedule
 from bridge.database.engine import Database
 from bridge.database.leases import Lease
@@ -18,71 +17,12 @@ from bridge.errors import BadConfiguration, Refused
 from bridge.grammar import split
 from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.parse import understand
-from bridge.phrases import phrase, plain
+from bridge.phrases import plain
 from bridge.reply import Buttons, Hint, Reply
 from bridge.schedule import Schedules
 from bridge.values import Reading
 from handlers import COMMANDS
-
-HERE = Place("T1", "C1")
-MINUTE = 60_000
-
-
-class Replica:
-    """One process that runs schedules; its clock can be ahead of or behind the real one."""
-
-    def __init__(self, database: Database, name: str, ahead: int = 0) -> None:
-        self.ahead = ahead
-        self.store = ScheduleStore(database, name, self.clock)
-        self.schedules = Schedules(self.store, self.dispatch, self.post, self.clock)
-        self.invocations: list[Invocation] = []
-        self.fired: asyncio.Queue[Invocation] = asyncio.Queue()
-        self.posted: asyncio.Queue[tuple[Place, Reply]] = asyncio.Queue()
-        self.waits_for = asyncio.Event()
-        self.waits_for.set()
-
-    def clock(self) -> int:
-        return now_ms() + self.ahead
-
-    async def dispatch(self, invocation: Invocation, tell: Tell) -> Reply:
-        self.invocations.append(invocation)
-        await self.fired.put(invocation)
-        await self.waits_for.wait()
-        return Reply(phrase("Done."), private=True)
-
-    async def post(self, place: Place, reply: Reply) -> None:
-        await self.posted.put((place, reply))
-
-    async def next_post(self) -> Reply:
-        async with asyncio.timeout(10):
-            return (await self.posted.get())[1]
-
-
-Make = Callable[..., Replica]
-
-
-@pytest.fixture
-async def replica(database: Database) -> AsyncIterator[Make]:
-    made: list[Replica] = []
-
-    def make(name: str = "one", ahead: int = 0) -> Replica:
-        made.append(Replica(database, name, ahead))
-        return made[-1]
-
-    yield make
-    for each in made:
-        await each.schedules.close()
-
-
-def minutely(name: str = "party", grace_ms: int = 10 * MINUTE) -> Schedule:
-    return Schedule(
-        name, "* * * * *", "Asia/Shanghai", "broadcast news 周六有晚会！", HERE, grace_ms=grace_ms
-    )
-
-
-def before_the_minute(milliseconds: int) -> int:
-    """How far ahead a clock must be to show the next full minute in so many ms."""
-    return MINUTE - now_ms() % MINUTE - milliseconds
+from tests.contract.bridge.replica import HERE, MINUTE, Make, Replica, before_the_minute, minutely
 
 
 async def test_a_fire_becomes_an_invocation_and_its_reply_is_posted(replica: Make) -> None:
