@@ -164,7 +164,7 @@ async def serve(settings: AppSettings) -> None:
     """Production: Slack's requests over Socket Mode or HTTP, schedules, and the figures, until told to stop."""
     if problems := serve_problems(settings):
         raise BadConfiguration(problems)
-    start_logs(settings)
+    start_logs(settings, STATE_FOLDER)
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
         post = poster(slack.outbound)
@@ -192,7 +192,7 @@ async def serve(settings: AppSettings) -> None:
 
 async def realtime(settings: AppSettings, host: str, port: int, url: str | None) -> None:
     """The messaging server alone, until told to stop."""
-    start_logs(settings)
+    start_logs(settings, STATE_FOLDER)
     database = url or database_url(settings, STATE_FOLDER / "realtime.db")
     async with embedded(settings, identify(settings, STATE_FOLDER), database) as server:
         front = bind(host, port)
@@ -249,7 +249,7 @@ def figures(core: Bridge) -> list[Route]:
 
 async def run(settings: AppSettings, words: Sequence[str], actor: str | None) -> Reply:
     """One command from the terminal."""
-    start_logs(settings, logging.WARNING)
+    start_logs(settings, STATE_FOLDER, logging.WARNING)
     async with bridge(settings, _nowhere) as parts:
         invocation = Invocation(
             id=new_invocation_id(),
@@ -282,17 +282,12 @@ def misconfigured(error: BadConfiguration) -> Reply:
     return Reply.of_failure(Failure("configuration", phrase("{problems}", problems=str(error))))
 
 
-def start_logs(settings: AppSettings, level: int = logging.INFO) -> None:
-    """Logs on standard error, without this deployment's secrets."""
-    identity = settings.realtime
-    given = (
-        settings.slack.bot_token,
-        settings.slack.signing_secret,
-        settings.slack.app_token,
-        identity.app_key,
-        identity.master_key,
-    )
-    logs.start((each.get_secret_value() for each in given if each), level)
+def start_logs(settings: AppSettings, folder: Path, level: int = logging.INFO) -> None:
+    """Logs on standard error, without this deployment's secrets, kept ones included."""
+    slack, identity = settings.slack, identify(settings, folder)
+    given = (slack.bot_token, slack.signing_secret, slack.app_token)
+    tokens = [each.get_secret_value() for each in given if each]
+    logs.start([*tokens, identity.app_key, identity.master_key], level)
 
 
 @asynccontextmanager

@@ -56,8 +56,8 @@ class Conversations:
         )
 
     async def _unknown(self, ref: str) -> Refused:
-        newest = await self._service.find_conversations({}, limit=NAMES_CONSIDERED)
-        names = {each.name for each in newest if each.name} | set(self._aliases)
+        some = await self._service.find_conversations({}, limit=NAMES_CONSIDERED)
+        names = {each.name for each in some if each.name} | set(self._aliases)
         near = get_close_matches(ref, names, 1, 0.5)
         listing = phrase("See them with {command}.", command=Code("conv list"))
         return Refused(

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 import handlers
 from bridge import app
 from bridge.clock import now_ms
-from bridge.config import STATE_FOLDER, AppSettings
+from bridge.config import STATE_FOLDER, AppSettings, RealtimeSettings
 from bridge.listen import bind, listening, told_to_stop
 from bridge.playground import seed
 from bridge.playground.model import App
@@ -30,7 +30,8 @@ FOLDER = STATE_FOLDER / "demo"
 
 async def demo(settings: AppSettings) -> None:
     """Serve the playground until told to stop; of the settings, only where it answers counts."""
-    app.start_logs(settings, logging.WARNING)
+    settings = settings.model_copy(update={"realtime": RealtimeSettings()})
+    app.start_logs(settings, FOLDER, logging.WARNING)
     async with AsyncExitStack() as parts:
         installed = App(request_url=REQUEST_URL, scopes=SCOPES)
         front = bind(settings.host, settings.port)

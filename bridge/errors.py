@@ -7,8 +7,7 @@
     ├── Uncertain          the call may have acted: never again by machine, exit 1
     └── BadConfiguration   the start stops and lists every problem
 
-The messaging service's own errors are in `bridge.realtime.errors`; `explain` in `bridge.dispatch` turns one
-tree into the other.
+The messaging service's own errors are in `bridge.realtime.errors`; `bridge.explain` turns one tree into the other.
 """
 
 from dataclasses import dataclass

@@ -17,6 +17,7 @@ from bridge.server import (
     classes,
     clients,
     conversation_routes,
+    files,
     legacy,
     rest_messages,
     restriction_routes,
@@ -143,4 +144,5 @@ ROUTES = [
     *clients.routes,
     *restriction_routes.routes,
     *legacy.routes,
+    *files.routes,
 ]

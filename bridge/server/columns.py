@@ -7,8 +7,15 @@ from sqlalchemy import ColumnElement, false, func, literal, true
 
 from bridge.server.engine import SQLITE
 from bridge.server.http import Json
-from bridge.server.regex import to_postgresql
-from bridge.server.values import COMPARISONS, Comparison, Condition, Kind, SqlValue
+from bridge.server.values import (
+    COMPARISONS,
+    Comparison,
+    Condition,
+    Kind,
+    SqlValue,
+    postgresql_matches,
+    sqlite_matches,
+)
 
 
 class PlainColumn:
@@ -89,8 +96,8 @@ class TextColumn(PlainColumn):
     def matches(self, pattern: str, options: str) -> Condition:
         """The pattern occurs in it."""
         if self._dialect == SQLITE:
-            return func.rt_matches(pattern, options, self._column) == literal(1)
-        return self._column.op("~")(literal(to_postgresql(pattern, options)))
+            return sqlite_matches(self._column, pattern, options)
+        return postgresql_matches(self._column, pattern, options)
 
     def identity(self) -> list[ColumnElement[Any]]:
         """As the identity of a string inside a document."""

@@ -73,13 +73,18 @@ def read_object(class_name: str, row: JsonObject) -> ObjectRow:
             continue
         if len(key_path(key)) != 1:
             raise BAD_KEY_NAME(f"'{key[:64]}'")
-        if class_name == CONVERSATION and key == "lm" and isinstance(value, str):
-            value = {"__type": "Date", "iso": value}
-        document[key] = check_column(class_name, key, _once(value) if key in ("m", "mu") else value)
+        document[key] = check_column(
+            class_name, key, _normal(key, value) if class_name == CONVERSATION else value
+        )
     return ObjectRow(object_id, created, updated, to_columns(class_name, document))
 
 
-def _once(value: Json) -> Json:
+def _normal(key: str, value: Json) -> Json:
+    """A conversation's column as our server keeps it: clients once each, `lm` typed."""
+    if key == "lm" and isinstance(value, str):
+        return {"__type": "Date", "iso": value}
+    if key not in ("m", "mu"):
+        return value
     strings = isinstance(value, list) and all(isinstance(one, str) for one in value)
     return list(dict.fromkeys(value)) if strings else value  # type: ignore[arg-type]  # mypy: a list of strings is one
 

@@ -19,6 +19,8 @@ from bridge.server.targets import TEMPORARY_PREFIX
 from bridge.server.upserts import insert_into
 
 RECALLED_TYPE = -127
+LONGEST_SENDER = 256
+"""Senders of REST messages are free text; what an index can hold of one is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def read_message(row: JsonObject) -> MessageRow:
         timestamp=moment(fields, "timestamp"),
         conv_id=identifier(fields, "to" if row.get("to") else "conv-id"),
         thread=thread,
-        sender=check_client_id(fields.text("from") or ""),
+        sender=(fields.text("from") or "")[:LONGEST_SENDER],
         data=check_text(data, "'data'"),
         bin=fields.boolean("bin"),
         from_ip=fields.text("from-ip"),

@@ -34,9 +34,10 @@ from bridge.server.rows import (
     to_columns,
     with_own_keys,
 )
+from bridge.server.scope import Scope
 from bridge.server.tables import classes, entries, objects, relations
 from bridge.server.upserts import insert_into
-from bridge.server.where import Scope, condition, is_narrow
+from bridge.server.where import condition, is_narrow
 
 DEFAULT_LIMIT = 100
 MAX_ORDER_KEYS = 10

@@ -7,6 +7,7 @@ pattern hang a server. `\\d`, `\\w` and `\\s` mean ASCII, as in the service.
 
 import string
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_PATTERN = 4096
 MAX_GROUP_DEPTH = 40
@@ -329,15 +330,20 @@ def _size(node: Node) -> int:
             return 2 + _size(part) * max(low + 1, high or 0)
 
 
-def as_literal(node: Node) -> tuple[bool, str] | None:
-    """(at the start only, the text) when the pattern is plain text, else None: a substring search is enough then."""
+class PlainText(NamedTuple):
+    """A pattern that is nothing but text, perhaps at the start only."""
+
+    at_start: bool
+    text: str
+
+
+def as_literal(node: Node) -> PlainText | None:
+    """The text that the pattern stands for, when it is plain: a substring search is enough then."""
     parts = node.parts if isinstance(node, Sequence) else (node,)
     at_start = bool(parts) and parts[0] == Anchor("start")
     text = ""
     for part in parts[at_start:]:
-        if not isinstance(part, Chars) or part.fold or part.negated or len(part.single) != 1:
+        if not isinstance(part, Chars) or part != Chars(part.single) or len(part.single) != 1:
             return None
-        if part.ranges or part.excluded:
-            return None
-        text += next(iter(part.single))
-    return at_start, text
+        text += min(part.single)
+    return PlainText(at_start, text)

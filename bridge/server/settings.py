@@ -51,6 +51,7 @@ class ServerSettings:
     `sign_history` makes REST history reads carry a signature and `sign_login` the opening of sessions, switches that
     the service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
     A socket has `login_seconds` to open a session; one on which nothing is heard at all is ended with another code.
+    `files_folder` holds the files of messages that were moved here; none are served without it.
     """
 
     app_id: str

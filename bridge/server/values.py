@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from bridge.server.documents import fingerprint
 from bridge.server.engine import SQLITE
 from bridge.server.http import Json
+from bridge.server.patterns import as_literal, parse
 from bridge.server.regex import to_postgresql
 from bridge.server.times import iso
 
@@ -96,6 +97,26 @@ def document_value(document: ColumnElement[Any], path: list[str], dialect: str) 
     for part in path:
         node = node.op("->")(literal(part, String))
     return PostgresValue(node)
+
+
+def sqlite_matches(text: ColumnElement[str], pattern: str, options: str) -> Condition:
+    """The pattern occurs in the text; one that is plain text, as most are, is found without a call out of SQLite."""
+    plain = as_literal(parse(pattern, options))
+    if plain is None:
+        return func.rt_matches(pattern, options, text) == literal(1)
+    return _begins(text, plain.text) if plain.at_start else func.instr(text, plain.text) > literal(0)
+
+
+def postgresql_matches(text: ColumnElement[str], pattern: str, options: str) -> Condition:
+    """The pattern occurs in the text."""
+    plain = as_literal(parse(pattern, options))
+    if plain is None:
+        return text.bool_op("~")(literal(to_postgresql(pattern, options)))
+    return _begins(text, plain.text) if plain.at_start else func.strpos(text, plain.text) > literal(0)
+
+
+def _begins(text: ColumnElement[str], start: str) -> Condition:
+    return func.substr(text, 1, len(start)) == literal(start)
 
 
 def _date(value: SqlValue, comparison: Comparison, moment: int) -> Condition:
@@ -189,7 +210,7 @@ class SqliteValue:
         return case((self.is_kind("array"), func.json_array_length(self._root, self._path)))
 
     def matches(self, pattern: str, options: str) -> Condition:
-        return and_(self.is_kind("string"), func.rt_matches(pattern, options, self._content) == literal(1))
+        return and_(self.is_kind("string"), sqlite_matches(self._content, pattern, options))
 
     def identity(self) -> list[ColumnElement[Any]]:
         compound = self._kind.in_(("array", "object"))
@@ -252,7 +273,7 @@ class PostgresValue:
         return case((self.is_kind("array"), func.jsonb_array_length(self._node)))
 
     def matches(self, pattern: str, options: str) -> Condition:
-        return and_(self.is_kind("string"), self.text().op("~")(literal(to_postgresql(pattern, options))))
+        return and_(self.is_kind("string"), postgresql_matches(self.text(), pattern, options))
 
     def identity(self) -> list[ColumnElement[Any]]:
         return [self._node]

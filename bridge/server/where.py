@@ -5,91 +5,21 @@ object) or 111 (a malformed typed value).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, not_, or_, select, true, tuple_
+from sqlalchemy import Select, and_, false, func, literal, not_, or_, select, true, tuple_
 
-from bridge.server.access import Access
-from bridge.server.columns import OptionalTime, TextColumn, TimeColumn
-from bridge.server.documents import check_class_name, date_of, is_number, key_path, point_of, pointer_of
+from bridge.server.columns import TextColumn, TimeColumn
+from bridge.server.documents import date_of, is_number, point_of, pointer_of
 from bridge.server.entries import ENTRY_KEYS, entry_value
 from bridge.server.errors import BAD_ARGUMENT
 from bridge.server.geo import RADIANS_PER_UNIT, distance, in_box, is_point
 from bridge.server.http import Json, JsonObject
 from bridge.server.patterns import PatternError, parse
-from bridge.server.tables import entries, objects, relations
+from bridge.server.scope import Scope
+from bridge.server.tables import entries, relations
 from bridge.server.times import milliseconds
-from bridge.server.values import COMPARISONS, Comparison, Condition, SqlValue, document_value
-
-MAX_CONDITIONS = 300
-MAX_NESTING = 20
-MAX_LISTED = 5000
-
-
-@dataclass
-class Budget:
-    """What is left of a query's allowance: conditions and listed values together."""
-
-    conditions: int = MAX_CONDITIONS
-    listed: int = MAX_LISTED
-
-    def spend(self, listed: int = 0) -> None:
-        """Takes one condition with so many listed values; code 1 when the query asks for too much."""
-        self.conditions -= 1
-        self.listed -= listed
-        if self.conditions < 0 or self.listed < 0:
-            raise BAD_ARGUMENT(
-                f"a query has at most {MAX_CONDITIONS} conditions and {MAX_LISTED} listed values"
-            )
-
-
-@dataclass
-class Scope:
-    """A class being queried: its name, the table (or an alias of it) in the statement, and who asks."""
-
-    class_name: str
-    dialect: str
-    access: Access
-    table: Any = objects
-    depth: int = 0
-    budget: Budget = field(default_factory=Budget)
-    nearest: list[ColumnElement[Any]] = field(default_factory=list)
-
-    def value(self, key: str) -> SqlValue:
-        """The value under a key of the class, dots included; code 105 for what is no key."""
-        columns = self.table.c
-        match key:
-            case "objectId":
-                return TextColumn(columns.id, self.dialect)
-            case "createdAt":
-                return TimeColumn(columns.created_at, self.dialect)
-            case "updatedAt":
-                return TimeColumn(columns.updated_at, self.dialect)
-            case "lm" if self.class_name == "_Conversation":
-                return OptionalTime(columns.last_message_at, self.dialect)
-            case _:
-                return document_value(columns.document, key_path(key), self.dialect)
-
-    def readable(self) -> Condition:
-        """The objects that the caller may read, by their ACLs."""
-        return self.access.readable(self.table.c.document, self.dialect)
-
-    def deeper(self) -> "Scope":
-        """The same class, one level of nesting further in."""
-        if self.depth >= MAX_NESTING:
-            raise BAD_ARGUMENT(f"a query nests at most {MAX_NESTING} deep")
-        return Scope(
-            self.class_name, self.dialect, self.access, self.table, self.depth + 1, self.budget, self.nearest
-        )
-
-    def other(self, class_name: str) -> "Scope":
-        """Another class, for a subquery, in an alias of its own."""
-        self.access.may_query(class_name)
-        inner = self.deeper()
-        return Scope(
-            check_class_name(class_name), self.dialect, self.access, objects.alias(), inner.depth, self.budget
-        )
+from bridge.server.values import COMPARISONS, Comparison, Condition, SqlValue
 
 
 def condition(scope: Scope, where: JsonObject) -> Condition:

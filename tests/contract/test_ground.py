@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from tests.contract.service import APP_ID, APP_KEY, MASTER_KEY, Service
+from tests.contract.service import APP_ID, APP_KEY, MASTER_KEY, Service, running
 
 
 def sign(key: str, timestamp: str = "1453014943466") -> str:
@@ -85,6 +87,36 @@ async def test_a_browser_without_headers_wraps_method_and_keys_in_text(service: 
     )
     assert response.status_code == 200
     assert response.json()["__type"] == "Date"
+
+
+async def test_a_browser_without_headers_can_save_and_query(service: Service) -> None:
+    keys = {"_ApplicationId": APP_ID, "_ApplicationKey": APP_KEY, "_InstallationId": "x"}
+    plain = {"Content-Type": "text/plain;charset=UTF-8"}
+    url = "/1.1/classes/Thing"
+    made = await service.call("POST", url, key=None, content=json.dumps({"n": 1, **keys}), headers=plain)
+    assert made.status_code == 201
+    query = {"_method": "GET", "where": {"n": 1}, "limit": 1, **keys}
+    found = await service.call("POST", url, key=None, content=json.dumps(query), headers=plain)
+    assert [row["n"] for row in found.json()["results"]] == [1]
+    assert "_InstallationId" not in found.json()["results"][0]
+    wrong = await service.call("POST", url, key=None, content=json.dumps({"n": 1}), headers=plain)
+    assert wrong.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/1.2/rtm/all-conversations", 4200), ("/1.1/classes/_Conversation", 1)]
+)
+async def test_a_fault_of_the_server_is_told_without_its_insides(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str, code: int
+) -> None:
+    async with running(f"sqlite:///{tmp_path}/broken.db", "socket") as service:
+        async with service.server.engine.write() as connection:
+            await connection.execute(text("DROP TABLE rt_objects"))
+        response = await service.call("GET", path)
+    assert response.status_code == 500
+    assert response.json()["code"] == code
+    assert "rt_objects" not in response.text
+    assert "rt_objects" in caplog.text
 
 
 async def test_the_route_names_the_host_that_was_asked(service: Service) -> None:
