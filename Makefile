@@ -16,12 +16,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTEST := $(BIN)/python -m pytest
 
-# An environment is named for what was put into it: another lock or another pyproject.toml is another name, and is installed.
-checksum = $(shell cat $(wildcard $(1)) pyproject.toml | cksum | cut -d ' ' -f 1)
+CATALOGUES := $(wildcard bridge/locale/*/LC_MESSAGES/*.po)
+
+# An environment is named for what was put into it: another lock, another pyproject.toml or another translation is another
+# name, and is installed; what is installed has the catalogues compiled.
+checksum = $(shell cat $(wildcard $(1)) pyproject.toml $(CATALOGUES) | cksum | cut -d ' ' -f 1)
 RUNTIME := $(VENV)/.runtime-$(call checksum,requirements.lock)
 DEVELOPMENT := $(VENV)/.development-$(call checksum,requirements.lock requirements-dev.lock)
 
-.PHONY: help demo test check lint types imports unit contract scenarios browser crash bench lock format clean chromium
+.PHONY: help demo test check lint types imports unit contract scenarios browser crash bench messages lock format clean chromium
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +69,15 @@ format: $(DEVELOPMENT) ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+BABEL := $(BIN)/python -m babel.messages.frontend --quiet
+messages: $(DEVELOPMENT) ## gather what people read into the catalogues to be translated, and compile them
+	@mkdir -p build
+	$(BABEL) extract --mapping-file pyproject.toml --omit-header --sort-by-file --add-location file --no-wrap \
+		--output-file build/imbridge.pot bridge handlers
+	$(BABEL) update --domain imbridge --input-file build/imbridge.pot --output-dir bridge/locale --no-wrap \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BABEL) compile --domain imbridge --directory bridge/locale
+
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 lock: $(BIN)/python ## resolve pyproject.toml into the lock files; pins that still fit stay (delete a lock to renew it)
@@ -76,6 +88,7 @@ lock: $(BIN)/python ## resolve pyproject.toml into the lock files; pins that sti
 clean: ## remove what these targets made, but not var/
 	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find bridge handlers tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -f $(CATALOGUES:.po=.mo)
 
 # Debian ships venv's other half apart (python3-venv); pip can stand in for it.
 $(BIN)/python:

@@ -177,7 +177,7 @@ def _rows(delivery: Delivery) -> Iterator[tuple[Phrase, Value]]:
         yield phrase("Calls done"), phrase("{done} of {total}", done=done, total=len(delivery.parts))
     if delivery.state is State.SENT and len(delivery.parts) == 1:
         part = delivery.parts[0]
-        yield phrase("Message"), Code(part.msg_id or "")
+        yield phrase("Message id"), Code(part.msg_id or "")
         if part.timestamp is not None:
             yield phrase("Time"), Moment(part.timestamp)
     yield phrase("Delivery"), Code(delivery.id)

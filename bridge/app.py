@@ -3,9 +3,9 @@
 import asyncio
 import getpass
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -25,11 +25,11 @@ from bridge.config import STATE_FOLDER, AppSettings, PlanSettings, serve_problem
 from bridge.context import Defaults, Services, Tell
 from bridge.conversations import Conversations
 from bridge.database.engine import Database
-from bridge.database.leases import Lease
+from bridge.database.leases import TERM_MS, Lease
 from bridge.database.ledger import Ledger
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
-from bridge.delivery import Deliveries
+from bridge.delivery import Deliveries, Pace
 from bridge.dispatch import Dispatcher
 from bridge.errors import BadConfiguration
 from bridge.identifiers import new_invocation_id
@@ -37,6 +37,10 @@ from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.listen import bind, listening, told_to_stop
 from bridge.locale import translation
 from bridge.metrics import CONTENT_TYPE, Metrics
+from bridge.moving.downloads import Rules
+from bridge.moving.export import Summary
+from bridge.moving.export import export as move_out
+from bridge.moving.inward import Arrival, Outcome, Target, move_in
 from bridge.phrases import phrase
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.limits import plan_of
@@ -67,8 +71,18 @@ class Bridge:
     server: Server | None
 
 
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How patient a process is: with the service, and, in milliseconds, with another process that has fallen silent."""
+
+    pace: Pace = field(default_factory=Pace)
+    lease_ms: int = TERM_MS
+
+
 @asynccontextmanager
-async def bridge(settings: AppSettings, post: Post, folder: Path = STATE_FOLDER) -> AsyncIterator[Bridge]:
+async def bridge(
+    settings: AppSettings, post: Post, folder: Path = STATE_FOLDER, tempo: Tempo = Tempo()
+) -> AsyncIterator[Bridge]:
     """Everything between an invocation and the messaging service, open until the block ends.
 
     `post` is where a schedule's result and a delivery taken over are told; `folder` holds what is kept in files.
@@ -82,7 +96,7 @@ async def bridge(settings: AppSettings, post: Post, folder: Path = STATE_FOLDER)
         realtime = await parts.enter_async_context(connect(settings, identity, server))
         database = await Database.open(database_url(settings, folder / "imbridge.db"))
         parts.push_async_callback(database.close)
-        lease = Lease(database, new_invocation_id())
+        lease = Lease(database, new_invocation_id(), term_ms=tempo.lease_ms)
         await lease.start()
         parts.push_async_callback(lease.release)
         ledger = Ledger(database, lease.name)
@@ -94,7 +108,7 @@ async def bridge(settings: AppSettings, post: Post, folder: Path = STATE_FOLDER)
         services = Services(
             realtime=realtime,
             conversations=Conversations(realtime, settings.realtime.aliases),
-            deliveries=Deliveries(ledger, realtime),
+            deliveries=Deliveries(ledger, realtime, pace=tempo.pace),
             schedules=Schedules(ScheduleStore(database, lease.name), dispatch, post),
             audiences=Audiences(settings.lists, _read_text),
             registry=Registry.of(handlers.COMMANDS),
@@ -139,6 +153,7 @@ async def embedded(settings: AppSettings, identity: keys.Keys, url: str) -> Asyn
             master_key=identity.master_key,
             database_url=url,
             plan=_server_plan(settings.realtime.plan),
+            files_folder=STATE_FOLDER / "files",
         )
     )
     try:
@@ -160,7 +175,7 @@ def identify(settings: AppSettings, folder: Path) -> keys.Keys:
     return keys.Keys(given.app_id or kept.app_id, app_key or kept.app_key, master_key or kept.master_key)
 
 
-async def serve(settings: AppSettings) -> None:
+async def serve(settings: AppSettings, tempo: Tempo = Tempo()) -> None:
     """Production: Slack's requests over Socket Mode or HTTP, schedules, and the figures, until told to stop."""
     if problems := serve_problems(settings):
         raise BadConfiguration(problems)
@@ -168,7 +183,7 @@ async def serve(settings: AppSettings) -> None:
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
         post = poster(slack.outbound)
-        core = await parts.enter_async_context(bridge(settings, post))
+        core = await parts.enter_async_context(bridge(settings, post, tempo=tempo))
         inbound = await parts.enter_async_context(from_slack(settings, slack, core))
         routes = figures(core)
         if settings.slack.app_token is not None:
@@ -199,6 +214,27 @@ async def realtime(settings: AppSettings, host: str, port: int, url: str | None)
         async with listening(server.asgi, front):
             click.echo(f"listening on {front.url}")
             await told_to_stop()
+
+
+async def export(settings: AppSettings, path: Path, rules: Rules) -> Summary:
+    """Moves everything out of our own server; `bridge.moving.assembly` does so for the service."""
+    start_logs(settings, STATE_FOLDER, logging.ERROR)
+    identity = identify(settings, STATE_FOLDER)
+    url = database_url(settings, STATE_FOLDER / "realtime.db")
+    async with embedded(settings, identity, url) as server, connect(settings, identity, server) as client:
+        return await move_out(path, identity.app_id, client, rules)
+
+
+async def import_(
+    settings: AppSettings, path: Path, url: str | None, arrival: Arrival, report: Callable[[str], None]
+) -> Outcome:
+    """Moves an export into our own server, whose id and keys are the environment's or those it has already."""
+    start_logs(settings, STATE_FOLDER, logging.ERROR)
+    identity = identify(settings, STATE_FOLDER)
+    address = url or database_url(settings, STATE_FOLDER / "realtime.db")
+    async with embedded(settings, identity, address) as server, connect(settings, identity, server) as client:
+        target = Target(server.engine, client, STATE_FOLDER / "files", arrival.public_url.rstrip("/"))
+        return await move_in(path, target, report, arrival.seed)
 
 
 @asynccontextmanager

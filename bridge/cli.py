@@ -1,5 +1,6 @@
 """The `imbridge` program: parses its words and calls; imports what is heavy only where it is used."""
 
+import secrets
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -78,6 +79,75 @@ def run(*, as_json: bool, actor: str | None, config: Path | None, words: tuple[s
     click.echo(terminal.json_line(reply) if as_json else terminal.text(reply), err=failed and not as_json)
     if reply.failure is not None:
         sys.exit(EXIT_REFUSED if reply.failure.understood else EXIT_NOT_UNDERSTOOD)
+
+
+@cli.command("export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@click.option(
+    "--allow-private-addresses",
+    is_flag=True,
+    help="Also fetch files from this machine and its network, where no stranger writes messages.",
+)
+@CONFIG
+def export_(folder: Path, config: Path | None, *, allow_private_addresses: bool) -> None:
+    """Move conversations, messages, subscribers and files into DIR; run again, it goes on or picks up what is newer."""
+    from bridge import config as settings
+    from bridge.moving.downloads import Rules
+    from bridge.moving.folder import Stopped
+
+    chosen, rules = settings.load(config), Rules(private_addresses=allow_private_addresses)
+    try:
+        if chosen.embedded:
+            from bridge import app
+
+            summary = _run(app.export(chosen, folder, rules))
+        else:
+            from bridge.moving import assembly  # without the server: less than half the memory
+
+            summary = _run(assembly.export_service(chosen, folder, rules))
+    except Stopped as error:
+        click.echo(f"stopped: {error}", err=True)
+        sys.exit(EXIT_REFUSED)
+    for line in summary.lines():
+        click.echo(line)
+
+
+@cli.command("import")
+@click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--database-url", default=None, help="sqlite:///FILE or postgresql://…; a file in var/ when absent."
+)
+@click.option(
+    "--public-url",
+    default="http://127.0.0.1:8138",
+    show_default=True,
+    help="Where the app's users reach the server: links to files lead there.",
+)
+@click.option("--seed", type=int, default=None, help="Compare the same sample of rows as an earlier run.")
+@CONFIG
+def import_(
+    *, source: Path, database_url: str | None, public_url: str, seed: int | None, config: Path | None
+) -> None:
+    """Move an export, or the console's export, into the self-hosted server; run again, it changes nothing."""
+    from bridge import app
+    from bridge import config as settings
+    from bridge.moving.folder import Stopped
+    from bridge.moving.inward import Arrival
+
+    arrival = Arrival(public_url, secrets.randbelow(1_000_000) if seed is None else seed)
+
+    def report(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        outcome = _run(app.import_(settings.load(config), source, database_url, arrival, report))
+    except Stopped as error:
+        click.echo(f"stopped: {error}", err=True)
+        sys.exit(EXIT_REFUSED)
+    for line in outcome.lines():
+        click.echo(line)
+    if not outcome.ok:
+        sys.exit(EXIT_REFUSED)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -338,7 +338,7 @@ def _missed(schedule: Schedule, fire: Fire, count: int) -> Reply:
             Quote(schedule.line),
             Buttons(
                 (
-                    Button(phrase("Run now"), f"schedule run {schedule.name} {fire.instant}", danger=True),
+                    Button(phrase("Send now"), f"schedule run {schedule.name} {fire.instant}", danger=True),
                     Button(phrase("Skip"), f"schedule skip {schedule.name} {fire.instant}"),
                 )
             ),

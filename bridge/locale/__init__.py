@@ -1,10 +1,13 @@
 """Puts phrases into the reader's language, from the compiled catalogues beside this file."""
 
 import gettext
+import logging
 from functools import lru_cache
 from pathlib import Path
 
 from bridge.phrases import Translate, english
+
+log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 DOMAIN = "imbridge"
@@ -18,7 +21,11 @@ def translation(locale: str) -> Translate:
     language = CATALOGUES.get(locale.replace("_", "-").partition("-")[0].lower())
     if language is None:
         return english
-    catalogue = gettext.translation(DOMAIN, FOLDER, [language])
+    try:
+        catalogue = gettext.translation(DOMAIN, FOLDER, [language])
+    except FileNotFoundError:
+        log.warning("the catalogue %s was not compiled, so its readers get English: make messages", language)
+        return english
 
     def translate(template: str, plural: str | None, count: int) -> str:
         if plural is None:

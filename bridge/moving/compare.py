@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.moving.folder import BLACKLISTS, BROADCASTS, MESSAGES, SILENCES, SUBSCRIPTIONS, THREADS
+from bridge.moving.folder import SILENCES
 from bridge.realtime import wire
 from bridge.realtime.client import RealtimeClient
 from bridge.realtime.errors import RealtimeError
@@ -24,13 +24,11 @@ async def compare(client: RealtimeClient, table: str, row: Row) -> None:
     """Returns when the row of the export is here as it was, or has been changed here later."""
     try:
         match table:
-            case "messages":
+            case "messages" | "broadcasts":  # a broadcast may have been withdrawn here; its message stays
                 await _message(client, Everything(), row)
             case "threads":
                 service = Ref(str(row["to"] if row.get("to") else row["conv-id"]), Kind.SYSTEM)
                 await _message(client, InThread(service, str(row["subscriber"])), row)
-            case "broadcasts":
-                await _broadcast(client, row)
             case "subscriptions":
                 await _subscription(client, row)
             case "silences" | "blacklists":
@@ -99,11 +97,6 @@ def _same(here: Row, row: Row) -> None:
             raise Mismatch(f"{row['msg-id']} has another {key!r}")
 
 
-async def _broadcast(client: RealtimeClient, row: Row) -> None:
-    """A broadcast that is still valid is also listed; one that was withdrawn here is not, and is no difference."""
-    await _message(client, Everything(), row)
-
-
 async def _subscription(client: RealtimeClient, row: Row) -> None:
     async for one in client.iterate_subscriptions(str(row["subscriber"])):
         if one.conversation_id == row["conv_id"]:
@@ -124,6 +117,3 @@ async def _listed(client: RealtimeClient, table: str, row: Row) -> None:
         cursor = page.next
         if cursor is None:
             raise Mismatch(f"{row['client_id']} is not among the {table} of {row['conv_id']}")
-
-
-__all__ = ["BLACKLISTS", "BROADCASTS", "MESSAGES", "SUBSCRIPTIONS", "THREADS", "Mismatch", "compare"]

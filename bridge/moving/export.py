@@ -36,6 +36,7 @@ from bridge.realtime.errors import RealtimeError
 NEVER_HAD: Mapping[str, str] = {
     "unread counters": "only each client can ask for its own; all that is moved counts as read",
     "edit history": "the service keeps the last text only; a message changed after it was read here keeps its old one",
+    "mentions, and which devices got a broadcast": "history does not show them",
     "messages older than 180 days": "the service removes them",
     "individual messages to clients that do not subscribe": "in messages.jsonl, but nothing says who got them",
     "temporary conversations and temporary silences": "the service has no list of them",

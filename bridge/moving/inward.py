@@ -14,14 +14,12 @@ from urllib.parse import quote
 from bridge.moving import bars, source
 from bridge.moving.compare import Mismatch, compare
 from bridge.moving.folder import (
-    BLACKLISTS,
     BROADCASTS,
     CLASSES,
     FILES,
     MANIFEST,
     MESSAGES,
     SILENCES,
-    SUBSCRIPTIONS,
     THREADS,
     Stopped,
 )
@@ -29,7 +27,7 @@ from bridge.moving.links import key_of, relink
 from bridge.moving.source import Rows
 from bridge.realtime.client import RealtimeClient
 from bridge.server.engine import Engine
-from bridge.server.errors import ServiceError
+from bridge.server.errors import BAD_JSON, OBJECT_TOO_LARGE, ServiceError
 from bridge.server.http import JsonObject, parse_json
 from bridge.server.loading import Loader, Tally, read_object, read_restriction, read_subscription
 from bridge.server.loading_messages import MessageLoader, read_broadcast, read_message, read_thread
@@ -50,6 +48,14 @@ class Target:
     client: RealtimeClient
     files: Path
     public_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How to arrive: the address under which users reach the server, for links, and the seed of the sample."""
+
+    public_url: str
+    seed: int
 
 
 @dataclass(slots=True)
@@ -169,12 +175,8 @@ class _Mover:
             case "broadcasts":
                 return Intake(read_broadcast, messages.broadcasts, _msg_id_of, self._count_messages)
             case _:
-                return Intake(
-                    partial(read_object, table),
-                    partial(loader.objects, table),
-                    _id,
-                    partial(self._count_objects, table),
-                )
+                read, count = partial(read_object, table), partial(self._count_objects, table)
+                return Intake(read, partial(loader.objects, table), _id, count)
 
     async def _count_messages(self, rows: Sequence[Any]) -> int:
         return await self._messages.count_messages([getattr(row, "message", row).msg_id for row in rows])
@@ -225,10 +227,11 @@ class _Mover:
                     self._report(f"{rows.label}:{line.number}: {error.detail or error.reason}; left out")
 
     def _row(self, table: str, line: source.Line) -> JsonObject:
-        value = parse_json(b"" if line.text is None else line.text, "the line")
+        if line.text is None:
+            raise OBJECT_TOO_LARGE("the line is longer than any row")
+        value = parse_json(line.text, "the line")
         if not isinstance(value, dict):
-            value = parse_json("", "the line")
-            raise AssertionError(value)
+            raise BAD_JSON("the line is no JSON object")
         if table in (MESSAGES, THREADS, BROADCASTS):
             data = value.get("data")
             if isinstance(data, str) and value.get("bin") is not True:
@@ -243,7 +246,9 @@ class _Mover:
         if not folder.is_dir():
             return None
         file = source.file_in(folder)
-        return file and f"{self._target.public_url}/files/{folder.name}/{quote(file.name)}"
+        if file is None:
+            return None
+        return f"{self._target.public_url}/files/{folder.name}/{quote(file.name)}"
 
     async def look_again(self) -> None:
         """Counts what is here of each file, and compares a random sample of its rows over REST."""
@@ -318,6 +323,3 @@ def _msg_id(row: Any) -> Any:
 
 def _msg_id_of(row: Any) -> Any:
     return row.message.msg_id
-
-
-__all__ = ["BLACKLISTS", "SUBSCRIPTIONS", "Outcome", "Target", "move_in"]

@@ -79,6 +79,9 @@ class RealtimeClient(Conversations, Messages, History, Subscriptions, Clients, M
         self.pacer: Pacer = pacer or Meter()
         self._effort = effort
         self._places = asyncio.Semaphore(effort.concurrency)
+        self._base = str(http.base_url).rstrip("/")
+        self._headers = {**http.headers, **credentials.headers(), "Accept": "application/json"}
+        self._timeouts = {"timeout": http.timeout.as_dict()}
 
     async def ask(self, call: Call[T]) -> T:
         """Make the call: an acting one at most once, a read a few times."""
@@ -140,11 +143,12 @@ class RealtimeClient(Conversations, Messages, History, Subscriptions, Clients, M
         return interpret(call, status, body, self._credentials)
 
     async def _send(self, call: Call[T]) -> tuple[int, bytes]:
-        headers = {**self._credentials.headers(), "Accept": "application/json"}
+        url, headers = self._base + call.target, self._headers
         if call.payload is not None:
-            headers["Content-Type"] = "application/json"
-        request = self._http.build_request(
-            call.method, call.path, params=call.params or None, content=call.payload, headers=headers
+            headers = {**headers, "Content-Type": "application/json"}
+        # Not by the client's build_request, whose merging of URLs, headers and cookies is a quarter of httpx's time.
+        request = httpx.Request(
+            call.method, url, headers=headers, content=call.payload, extensions=self._timeouts
         )
         try:
             response = await self._http.send(request, stream=True, follow_redirects=False)

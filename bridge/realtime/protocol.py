@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from bridge.realtime import wire
 from bridge.realtime.errors import (
@@ -121,6 +121,11 @@ class Call(Generic[T]):
         return "/".join(
             [self.root, *(quote(segment, safe="", errors="replace") for segment in self.segments)]
         )
+
+    @property
+    def target(self) -> str:
+        """The path with its query."""
+        return f"{self.path}?{urlencode(self.params, quote_via=quote)}" if self.params else self.path
 
     @property
     def request(self) -> str:

@@ -32,13 +32,18 @@ from bridge.server.http import BrowserForm, ErrorBoundary, answer, failure
 from bridge.server.messages import Messages
 from bridge.server.migrations import migrate
 from bridge.server.objects import Objects
+from bridge.server.outward import Outward
 from bridge.server.presence import Presence
+from bridge.server.push import Pushes
 from bridge.server.quotas import Quotas
+from bridge.server.retention import Retention
 from bridge.server.settings import ServerSettings
 from bridge.server.storage import Storage
 from bridge.server.times import iso
+from bridge.server.upstream import Upstream
 from bridge.server.wire import socket
 from bridge.server.wire.socket import Sockets
+from bridge.server.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +63,13 @@ class Server:
         self.quotas = Quotas(settings.plan, self.clock)
         broadcast_log = Broadcasts(engine, self.clock)
         self.presence = Presence(broadcast_log.owed, partial(subscribers.among, engine))
-        self.messages = Messages(engine, self.quotas, self.presence, broadcast_log.delivered, self.clock)
+        self.outward = Outward(settings, engine, self.presence)
+        self.hooks = self.outward.functions
+        self.upstream = Upstream(engine, self.objects, self.hooks, self.outward.webhook, self.clock)
+        writer = Writer(engine, self.clock, self.quotas, self.presence, Pushes(self.outward.push))
+        self.messages = Messages(engine, writer, self.hooks, broadcast_log.delivered)
+        days = settings.history_days
+        self.retention = None if days is None else Retention(engine, self.clock, days)
         self.sockets = Sockets(self)
         self.asgi = Starlette(
             routes=ROUTES,
@@ -94,6 +105,9 @@ class Server:
         self.presence.close()
         await self.sockets.close()
         await self.messages.close()
+        await self.outward.close()
+        if self.retention is not None:
+            await self.retention.close()
         await self.engine.close()
 
 

@@ -1,4 +1,4 @@
-"""`POST /1.1/batch`: several saves in one request and one transaction, each done or refused by itself."""
+"""`POST /1.1/batch`: several calls in one request and one transaction, each done or refused by itself."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from bridge.server.access import Access
 from bridge.server.auth import require_app
-from bridge.server.classes import created, updated
-from bridge.server.errors import BAD_ARGUMENT, BAD_JSON, PATH_NOT_FOUND, ServiceError
+from bridge.server.classes import ALIASES, created, found, updated
+from bridge.server.errors import BAD_ARGUMENT, BAD_JSON, METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
 from bridge.server.http import Json, JsonObject, Parameters, answer, check_text, location, read_body
 from bridge.server.rows import Ref
 
@@ -44,31 +44,46 @@ async def _run(request: Request, connection: AsyncConnection, access: Access, on
     if not isinstance(one, dict):
         raise BAD_JSON("a request of a batch is an object")
     fields = Parameters(one)
-    method, path = fields.required_text("method").upper(), urlsplit(fields.required_text("path"))
-    body = one.get("body")
-    if body is None:
-        body = {}
-    if not isinstance(body, dict):
-        raise BAD_JSON("the body of a request is an object")
-    parameters = Parameters(dict(parse_qsl(path.query, keep_blank_values=True)))
-    parts = [check_text(unquote(part), "'path'") for part in path.path.strip("/").split("/")]
-    storage = request.app.state.server.storage
-    match method, parts:
-        case "POST", ["1.1", "classes", class_name]:
-            row = await storage.create(connection, access, class_name, body)
+    method, url = fields.required_text("method").upper(), urlsplit(fields.required_text("path"))
+    body = fields.json_object("body") or {}
+    given = {**dict(parse_qsl(url.query, keep_blank_values=True)), **(fields.json_object("params") or {})}
+    class_name, object_id = _target(url.path)
+    parameters, ref = Parameters(given), Ref(class_name, object_id or "")
+    server: Server = request.app.state.server
+    match method:
+        case "POST" if object_id is None:
+            row = await server.storage.create(connection, access, class_name, body)
             made = created(row, parameters)
             return {**made, "location": location(request, class_name, str(row["objectId"]))}
-        case "PUT", ["1.1", "classes", class_name, object_id]:
+        case "GET" if object_id is None:
+            return await found(server, connection, access, class_name, parameters)
+        case "GET":
+            return await server.storage.get(connection, access, ref) or {}
+        case "PUT":
             where = parameters.json_object("where")
-            row = await storage.update(connection, access, Ref(class_name, object_id), body, where)
-            return updated(row, body, parameters)
-        case "DELETE", ["1.1", "classes", class_name, object_id]:
-            await storage.delete(connection, access, Ref(class_name, object_id))
+            return updated(
+                await server.storage.update(connection, access, ref, body, where), body, parameters
+            )
+        case "DELETE":
+            await server.storage.delete(connection, access, ref, parameters.json_object("where"))
             return {}
-        case "GET", ["1.1", "classes", class_name, object_id]:
-            return await storage.get(connection, access, Ref(class_name, object_id)) or {}
         case _:
-            raise PATH_NOT_FOUND("a batch makes, reads, changes and deletes objects under /1.1/classes")
+            raise METHOD_NOT_ALLOWED(f"{method[:16]} in a batch")
+
+
+def _target(path: str) -> tuple[str, str | None]:
+    """The class, and the object when there is one, that a path below `/1.1` names."""
+    match [check_text(unquote(part), "'path'") for part in path.strip("/").split("/")]:
+        case ["1.1", "classes", class_name]:
+            return class_name, None
+        case ["1.1", "classes", class_name, object_id]:
+            return class_name, object_id
+        case ["1.1", alias] if alias in ALIASES:
+            return ALIASES[alias], None
+        case ["1.1", alias, object_id] if alias in ALIASES:
+            return ALIASES[alias], object_id
+        case _:
+            raise PATH_NOT_FOUND("a batch is about objects under /1.1/classes")
 
 
 routes = [Route("/1.1/batch", batch, methods=["POST"])]

@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bridge.server.access import Access
 from bridge.server.auth import require_app, require_master
-from bridge.server.http import Json, JsonObject, Parameters, answer, location, query_parameters, read_body
+from bridge.server.http import JsonObject, Parameters, answer, location, query_parameters, read_body
 from bridge.server.includes import include
 from bridge.server.queries import page, projection, split_keys
 from bridge.server.rows import Ref
@@ -26,10 +28,12 @@ def _ref(request: Request) -> Ref:
 
 
 def _class_name(request: Request) -> str:
-    return _ALIASES.get(request.url.path.split("/")[2]) or str(request.path_params["class"])
+    named = request.path_params.get("class")
+    return ALIASES[request.url.path.split("/")[2]] if named is None else str(named)
 
 
-_ALIASES = {"users": "_User", "installations": "_Installation", "roles": "_Role", "files": "_File"}
+ALIASES = {"users": "_User", "installations": "_Installation", "roles": "_Role"}
+"""Paths of their own that some classes of the platform have, `/1.1/users` and so on."""
 
 
 def created(row: JsonObject, parameters: Parameters) -> JsonObject:
@@ -76,17 +80,23 @@ async def get(request: Request) -> Response:
 async def find(request: Request) -> Response:
     """The objects that meet a query, and how many there are when that is asked."""
     caller, server = require_app(request), _server(request)
-    parameters = query_parameters(request)
-    query = page(parameters, _class_name(request))
-    shown, included = projection(parameters), split_keys(parameters, "include")
+    class_name, parameters = _class_name(request), query_parameters(request)
     async with server.engine.read() as connection:
         access = await server.storage.access_of(connection, caller)
-        rows = await server.storage.find(connection, access, query)
-        await include(connection, server.objects, rows, included, access)
-        found: dict[str, Json] = {"results": [shown.apply(row) for row in rows]}
-        if parameters.boolean("count"):
-            found["count"] = await server.storage.count(connection, access, query)
-    return answer(found)
+        return answer(await found(server, connection, access, class_name, parameters))
+
+
+async def found(
+    server: "Server", connection: AsyncConnection, access: Access, class_name: str, parameters: Parameters
+) -> JsonObject:
+    """The answer to a query."""
+    query, shown = page(parameters, class_name), projection(parameters)
+    rows = await server.storage.find(connection, access, query)
+    await include(connection, server.objects, rows, split_keys(parameters, "include"), access)
+    results: JsonObject = {"results": [shown.apply(row) for row in rows]}
+    if parameters.boolean("count"):
+        results["count"] = await server.storage.count(connection, access, query)
+    return results
 
 
 async def update(request: Request) -> Response:
@@ -101,12 +111,13 @@ async def update(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Removes an object, on condition that it meets `where`."""
+    """Removes an object, on condition that it meets `where`, or all of several, their ids joined by commas."""
     caller, server, ref = require_app(request), _server(request), _ref(request)
     where = query_parameters(request).json_object("where")
     async with server.engine.write() as connection:
         access = await server.storage.access_of(connection, caller)
-        await server.storage.delete(connection, access, ref, where)
+        for object_id in ref.object_id.split(","):
+            await server.storage.delete(connection, access, Ref(ref.class_name, object_id), where)
     return answer({})
 
 
@@ -136,7 +147,5 @@ def _routes(path: str) -> list[Route]:
 routes = [
     Route("/1.1/scan/classes/{class}", scan, methods=["GET"]),
     *_routes("/1.1/classes/{class}"),
-    *_routes("/1.1/users"),
-    *_routes("/1.1/installations"),
-    *_routes("/1.1/roles"),
+    *(route for path in ALIASES for route in _routes(f"/1.1/{path}")),
 ]

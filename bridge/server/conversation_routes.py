@@ -14,7 +14,9 @@ from bridge.server.conversations import ConversationRow, Conversations, require_
 from bridge.server.fields import client_ids
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.queries import page
+from bridge.server.restrictions import kept_out
 from bridge.server.rows import CHATROOM, CONVERSATION, NORMAL, SERVICE
+from bridge.server.times import milliseconds
 
 if TYPE_CHECKING:
     from bridge.server.app import Server
@@ -41,8 +43,12 @@ def create(kind: int) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         server = _server(request, "create")
         columns = await read_body(request)
+        began = server.clock()
+        await server.hooks.start(_initiator(columns), _members(columns), _attributes(columns))
         async with server.engine.write() as connection:
             row = await server.conversations.create(connection, kind, columns)
+        if milliseconds(str(row["createdAt"])) >= began:  # not a unique one that was there already
+            server.hooks.started(str(row["objectId"]))
         shown = _UNIQUE_KEYS if row.get("unique") is True else ("objectId", "createdAt")
         return answer({key: row[key] for key in shown if key in row})
 
@@ -67,9 +73,10 @@ def change(kind: int) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         server = _server(request, "update")
-        changes = await read_body(request)
+        conv_id, changes = request.path_params["id"], await read_body(request)
+        changes = await server.hooks.update("", conv_id, changes)
         async with server.engine.write() as connection:
-            row = await server.conversations.update(connection, request.path_params["id"], kind, changes)
+            row = await server.conversations.update(connection, conv_id, kind, changes)
         return _changed(row)
 
     return endpoint
@@ -87,10 +94,48 @@ def remove(kind: int) -> Endpoint:
     return endpoint
 
 
+def _initiator(columns: JsonObject) -> str:
+    creator = columns.get("c")
+    return creator if isinstance(creator, str) else ""
+
+
+def _members(columns: JsonObject) -> list[str]:
+    members = columns.get("m")
+    return [one for one in members if isinstance(one, str)] if isinstance(members, list) else []
+
+
+def _attributes(columns: JsonObject) -> JsonObject:
+    return {key: value for key, value in columns.items() if key not in ("c", "m")}
+
+
+async def add_members(request: Request) -> Response:
+    """Adds clients, all of them or, where one is kept out (4548, 4308), none."""
+    server, conv_id = _server(request, "update"), request.path_params["id"]
+    clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
+    await server.hooks.add("", clients, conv_id)
+    async with server.engine.write() as connection:
+        row = await server.conversations.add_members(connection, conv_id, clients)
+        if problems := await kept_out(connection, conv_id, clients):
+            raise next(iter(problems.values()))
+    server.hooks.added("", clients, conv_id)
+    return _changed(row)
+
+
+async def remove_members(request: Request) -> Response:
+    """Removes clients; those who are not in the conversation do not matter."""
+    server, conv_id = _server(request, "update"), request.path_params["id"]
+    clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
+    await server.hooks.remove("", clients, conv_id)
+    async with server.engine.write() as connection:
+        row = await server.conversations.remove_members(connection, conv_id, clients)
+    server.hooks.removed("", clients, conv_id)
+    return _changed(row)
+
+
 def edit(
     change_list: Callable[[Conversations, AsyncConnection, str, Sequence[str]], Awaitable[JsonObject]],
 ) -> Endpoint:
-    """Adds clients to, or removes them from, one of a conversation's two lists."""
+    """Adds clients to, or removes them from, those who have muted a conversation."""
 
     async def endpoint(request: Request) -> Response:
         server = _server(request, "update")
@@ -132,8 +177,8 @@ routes = [
     *_kind_routes("chatrooms", CHATROOM),
     *_kind_routes("service-conversations", SERVICE),
     Route("/1.2/rtm/all-conversations", find(None), methods=["GET"]),
-    Route(_MEMBERS, edit(Conversations.add_members), methods=["POST"]),
-    Route(_MEMBERS, edit(Conversations.remove_members), methods=["DELETE"]),
+    Route(_MEMBERS, add_members, methods=["POST"]),
+    Route(_MEMBERS, remove_members, methods=["DELETE"]),
     Route(_MEMBERS, show(lambda conversation: conversation.members), methods=["GET"]),
     Route(_MUTES, edit(Conversations.mute), methods=["POST"]),
     Route(_MUTES, edit(Conversations.unmute), methods=["DELETE"]),

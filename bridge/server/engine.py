@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import aiosqlite
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bridge.server import sqlite
 from bridge.server.errors import QUERY_TIMEOUT
 from bridge.server.functions import FUNCTIONS
 from bridge.server.http import from_json, to_json
@@ -51,8 +51,11 @@ class Engine:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads: a snapshot on SQLite, read committed on PostgreSQL; 124 when too slow."""
         try:
-            async with self.sqlalchemy.begin() as connection, self._interrupted_when_late(connection):
-                yield connection
+            async with self.sqlalchemy.connect() as connection:
+                # Left open: closing the connection ends it, while a commit would have the pool roll back once more.
+                await connection.begin()
+                async with self._interrupted_when_late(connection):
+                    yield connection
         except DBAPIError as problem:
             if _is_timeout(problem):
                 raise QUERY_TIMEOUT(f"longer than {self._query_seconds:g} s") from problem
@@ -64,8 +67,7 @@ class Engine:
         if self.dialect != SQLITE:
             yield
             return
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(driver, aiosqlite.Connection)  # noqa: S101 - the only driver for SQLite here
+        driver = _sqlite((await connection.get_raw_connection()).driver_connection)
         loop, interrupts = asyncio.get_running_loop(), list[asyncio.Task[None]]()
         timer = loop.call_later(
             self._query_seconds, lambda: interrupts.append(loop.create_task(driver.interrupt()))
@@ -118,8 +120,11 @@ def _create(url: URL, query_seconds: float) -> AsyncEngine:
         return engine
     if not url.database or url.database == ":memory:":
         raise ValueError("the server keeps its SQLite database in a file: sqlite:///path/to/file")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=8, max_overflow=8, json_serializer=to_json)
+    file = Path(url.database)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        url, async_creator=partial(sqlite.connect, file), pool_size=8, max_overflow=8, json_serializer=to_json
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -149,6 +154,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(
-        "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
-    )
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # It takes its snapshot with its first statement anyway.
+        _sqlite(connection.connection.driver_connection).opening = "BEGIN"
+
+
+def _sqlite(driver: object) -> sqlite.Connection:
+    assert isinstance(driver, sqlite.Connection)  # noqa: S101 - the only driver for SQLite here
+    return driver

@@ -20,7 +20,12 @@ class ErrorKind:
 
 
 class ServiceError(Exception):
-    """A request that the service refuses; `status` is the HTTP status, `detail` says what exactly was wrong."""
+    """A request that the service refuses; `status` is the HTTP status, `detail` says what exactly was wrong.
+
+    `app_code` is the number that the app's own hook gave for its refusal.
+    """
+
+    app_code: int | None = None
 
     def __init__(self, code: int, reason: str, status: int = 400, detail: str | None = None) -> None:
         super().__init__(f"{code} {reason}: {detail}" if detail else f"{code} {reason}")
@@ -30,8 +35,10 @@ class ServiceError(Exception):
         self.detail = detail
 
     def body(self) -> dict[str, int | str]:
-        """The JSON body of a failed REST call: always both keys, as LeanCloud's SDKs expect."""
-        return {"code": self.code, "error": f"{self.reason}: {self.detail}" if self.detail else self.reason}
+        """The JSON body of a failed REST call: `code` and `error` always, as LeanCloud's SDKs expect."""
+        text = f"{self.reason}: {self.detail}" if self.detail else self.reason
+        body: dict[str, int | str] = {"code": self.code, "error": text}
+        return body if self.app_code is None else {**body, "appCode": self.app_code}
 
 
 # Storage
@@ -82,6 +89,7 @@ SEND_TIMEOUT = ErrorKind(4201, "SEND_MESSAGE_TIMEOUT", 500)
 CONVERSATION_API_FAILED = ErrorKind(4301, "CONVERSATION_API_FAILED", 400)
 CONVERSATION_NOT_FOUND = ErrorKind(4303, "CONVERSATION_NOT_FOUND", 404)
 CONVERSATION_FULL = ErrorKind(4304, "CONVERSATION_FULL", 400)
+CONVERSATION_REJECTED_BY_APP = ErrorKind(4305, "CONVERSATION_REJECTED_BY_APP", 400)
 CONVERSATION_UPDATE_FAILED = ErrorKind(4306, "CONVERSATION_UPDATE_FAILED", 400)
 CONVERSATION_READ_ONLY = ErrorKind(4307, "CONVERSATION_READ_ONLY", 400)
 SYSTEM_CONVERSATION_REQUIRED = ErrorKind(4313, "SYSTEM_CONVERSATION_REQUIRED", 400)
@@ -95,8 +103,10 @@ MEMBERSHIP_REQUIRED = ErrorKind(4317, "CONVERSATION_MEMBERSHIP_REQUIRED", 400)
 OPERATION_UNAUTHORIZED = ErrorKind(4320, "CONVERSATION_OPERATION_UNAUTHORIZED", 400)
 TEMPORARY_CONVERSATION_EXPIRED = ErrorKind(4323, "TEMPORARY_CONVERSATION_EXPIRED", 400)
 INVALID_MESSAGING_TARGET = ErrorKind(4401, "INVALID_MESSAGING_TARGET", 400)
+MESSAGE_REJECTED_BY_APP = ErrorKind(4402, "MESSAGE_REJECTED_BY_APP", 400)
 MESSAGE_OWNERSHIP_REQUIRED = ErrorKind(4403, "MESSAGE_OWNERSHIP_REQUIRED", 403)
 MESSAGE_NOT_FOUND = ErrorKind(4404, "MESSAGE_NOT_FOUND", 404)
+MESSAGE_UPDATE_REJECTED_BY_APP = ErrorKind(4405, "MESSAGE_UPDATE_REJECTED_BY_APP", 400)
 UNKNOWN_CONVERSATION_ROLE = ErrorKind(4321, "UNKNOWN_CONVERSATION_ROLE", 400)
 BLACKLIST_FULL = ErrorKind(4543, "BLACKLIST_FULL", 400)
 BLOCKED_BY_CONVERSATION = ErrorKind(4548, "BLOCKED_BY_CONV", 400)

@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.clock import Clock
 from bridge.server import store
 from bridge.server.engine import Engine
 from bridge.server.errors import BAD_ARGUMENT, MESSAGE_NOT_FOUND, MESSAGE_OWNERSHIP_REQUIRED
-from bridge.server.presence import Clients, Everyone, Patch, Presence, Room, Subscribers, Target
-from bridge.server.quotas import Quotas, exceeded
+from bridge.server.presence import Clients, Everyone, Patch, Room, Subscribers, Target
+from bridge.server.quotas import exceeded
 from bridge.server.store import RECALLED, Draft, Key, Message, Reach, Stored, Text
-from bridge.server.targets import load_targets
+from bridge.server.targets import Target as Conversation
+from bridge.server.targets import load_targets, require
 from bridge.server.writer import Writer
+
+if TYPE_CHECKING:
+    from bridge.server.cloud_hooks import CloudHooks
 
 T = TypeVar("T")
 
@@ -27,7 +30,8 @@ Delivered: TypeAlias = Callable[[Stored, Sequence[tuple[str, str]]], Awaitable[N
 class Change:
     """A modification (`data`) or, without data, a recall; `clients` are named for individual messages alone.
 
-    `metered` counts it against the REST limits, `origin` is the session that asked for it over a socket.
+    `metered` counts it against the REST limits, `origin` is the session that asked for it over a socket, `only` are
+    those whom the app's hook wants told.
     """
 
     key: Key
@@ -36,20 +40,20 @@ class Change:
     clients: tuple[str, ...] = ()
     metered: bool = True
     origin: str = ""
+    only: tuple[str, ...] | None = None
 
 
 class Messages:
     """The messages of the app. What a call began is finished even when its caller goes away."""
 
-    def __init__(
-        self, engine: Engine, quotas: Quotas, presence: Presence, delivered: Delivered, clock: Clock
-    ) -> None:
+    def __init__(self, engine: Engine, writer: Writer, hooks: "CloudHooks", delivered: Delivered) -> None:
         self._engine = engine
-        self._clock = clock
-        self._quotas = quotas
-        self._presence = presence
+        self._clock = writer.clock
+        self._quotas = writer.quotas
+        self._presence = writer.presence
+        self._hooks = hooks
         self._delivered = delivered
-        self._writer = Writer(engine, clock, quotas, presence)
+        self._writer = writer
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def send(self, draft: Draft) -> Stored:
@@ -104,21 +108,28 @@ class Messages:
         return await asyncio.shield(task)
 
     async def _send(self, draft: Draft) -> Stored:
+        if self._hooks.active:
+            async with self._engine.read() as connection:
+                conversation = await require(connection, draft.conv_id, draft.reach.conv_type)
+            draft = await self._hooks.receive(draft, conversation)
         stored = await self._writer.write(draft)
         # The sender of a chatroom message gets no copy on its own devices (section on chatrooms).
         copied = not draft.no_sync and draft.reach is not Reach.CHATROOM
         target = _target(
             draft.reach,
             draft.conv_id,
-            draft.recipients or stored.members,
+            (draft.recipients or stored.members) if draft.only is None else draft.only,
             without=None if copied else draft.sender,
         )
         await self._presence.publish(stored.event, target)
         if draft.reach is Reach.EVERYONE and not draft.transient:
             await self._delivered(stored, self._presence.devices)
+        self._hooks.sent(stored)
         return stored
 
     async def _change(self, change: Change) -> None:
+        if self._hooks.active:
+            change = await self._approved(change)
         patch: Patch | None = None
         clients: Sequence[str] = ()
         async with self._engine.write() as connection:
@@ -131,7 +142,16 @@ class Messages:
         if patch is None:
             raise exceeded(message.reach.family)
         if message.reach is not Reach.EVERYONE:
-            await self._presence.publish(patch, _target(message.reach, change.key.conv_id, clients))
+            told = clients if change.only is None else [one for one in clients if one in change.only]
+            await self._presence.publish(patch, _target(message.reach, change.key.conv_id, told))
+
+    async def _approved(self, change: Change) -> Change:
+        conv_id = change.key.conv_id
+        async with self._engine.read() as connection:
+            message = await self._own(connection, change.key, change.sender)
+            conversation = (await load_targets(connection, [conv_id])).get(conv_id, Conversation(0))
+        _check_change(message, change)
+        return await self._hooks.change(change, message, conversation)
 
     async def _own(self, connection: AsyncConnection, key: Key, sender: str | None) -> Message:
         message = await store.find(connection, key)

@@ -1,4 +1,4 @@
-"""Push data of messages: the one place where it is recorded for whoever delivers it to phones."""
+"""Push data of messages: handed to the app's push endpoint or, where there is none, recorded for who asks for it."""
 
 import json
 from collections.abc import Sequence
@@ -8,6 +8,9 @@ from enum import StrEnum
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.server import outbox
+from bridge.server.http import Json, JsonObject, parse_json, to_json
+from bridge.server.outbox import Courier, Door, Letter
 from bridge.server.tables import pushes
 
 
@@ -31,8 +34,42 @@ class Push:
     clients: tuple[str, ...] = ()
 
 
-async def record(connection: AsyncConnection, many: Sequence[Push]) -> None:
+class Pushes:
     """Keeps push data in the transaction of its messages, so that neither exists without the other."""
+
+    def __init__(self, courier: Courier | None) -> None:
+        self._courier = courier
+
+    async def keep(self, connection: AsyncConnection, many: Sequence[Push]) -> None:
+        """Keeps it for the endpoint, or on record."""
+        if self._courier is None:
+            await record(connection, many)
+        else:
+            await outbox.put(connection, Door.PUSH, [_letter(push) for push in many])
+
+    def wake(self) -> None:
+        """Says that a transaction with push data may have ended."""
+        if self._courier is not None:
+            self._courier.wake()
+
+
+def _letter(push: Push) -> Letter:
+    """What the endpoint gets; `client_ids` are those whose devices the push is for, where it is not for all."""
+    body: JsonObject = {
+        "id": push.msg_id,
+        "timestamp": push.created_at,
+        "conv_id": push.conv_id,
+        "audience": str(push.audience),
+        "data": parse_json(push.data),
+    }
+    if push.audience is Audience.OFFLINE:
+        clients: list[Json] = [*push.clients]
+        body["client_ids"] = clients
+    return Letter(push.msg_id, push.msg_id, push.created_at, to_json(body))
+
+
+async def record(connection: AsyncConnection, many: Sequence[Push]) -> None:
+    """Writes push data down."""
     rows = [
         {
             "msg_id": push.msg_id,

@@ -7,7 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.server.errors import BAD_ARGUMENT, BLACKLIST_FULL, SILENCED_LIST_FULL
+from bridge.server.errors import (
+    BAD_ARGUMENT,
+    BLACKLIST_FULL,
+    BLOCKED_BY_CONVERSATION,
+    CONVERSATION_NOT_ALLOWED,
+    SILENCED_LIST_FULL,
+    ServiceError,
+)
 from bridge.server.fields import page_size
 from bridge.server.http import Json, JsonObject, Parameters
 from bridge.server.rows import NORMAL
@@ -87,6 +94,23 @@ async def restricted(
         or_(restrictions.c.until.is_(None), restrictions.c.until > now),
     )
     return set((await connection.execute(query)).scalars())
+
+
+async def kept_out(
+    connection: AsyncConnection, conv_id: str, clients: Sequence[str], initiator: str | None = None
+) -> dict[str, ServiceError]:
+    """Those of the clients that cannot be let into a conversation, and why.
+
+    The conversation has blocked them (4548), or they refuse to be pulled into it (4308); who joins by itself, as the
+    initiator, refuses nothing.
+    """
+    blocked = await restricted(connection, conv_id, Restriction.BLOCKED, clients)
+    pulled = [one for one in clients if one != initiator]
+    refusing = await restricted(connection, conv_id, Restriction.REFUSED, pulled) if pulled else set()
+    reasons = {one: CONVERSATION_NOT_ALLOWED(f"'{one}' refuses this conversation") for one in refusing}
+    return reasons | {
+        one: BLOCKED_BY_CONVERSATION(f"'{one}' is on the blacklist of this conversation") for one in blocked
+    }
 
 
 def _of(conv_id: str, restriction: Restriction) -> tuple[ColumnElement[bool], ...]:

@@ -24,9 +24,9 @@ class Budget:
     conditions: int = MAX_CONDITIONS
     listed: int = MAX_LISTED
 
-    def spend(self, listed: int = 0) -> None:
-        """Takes one condition with so many listed values; code 1 when the query asks for too much."""
-        self.conditions -= 1
+    def spend(self, conditions: int = 1, listed: int = 0) -> None:
+        """Takes so much of it; code 1 when the query asks for too much."""
+        self.conditions -= conditions
         self.listed -= listed
         if self.conditions < 0 or self.listed < 0:
             raise BAD_ARGUMENT(

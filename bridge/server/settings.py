@@ -45,6 +45,31 @@ UNLIMITED = Plan(
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """The app's own addresses that the server calls, each absent where it has none; none of them is ever logged.
+
+    The `webhook` gets the upstream messages of service conversations, `push` gets push data, `functions` is the base of
+    the cloud functions: `/1.1/functions/NAME` there is called with `key`. A function that gives no answer within
+    `function_seconds` is passed over or, with `fail_closed`, counts as a refusal; the other two have `answer_seconds`,
+    and `retry_seconds` is the first wait before they are called again.
+    """
+
+    webhook: str | None = field(default=None, repr=False)
+    functions: str | None = field(default=None, repr=False)
+    push: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
+    fail_closed: bool = False
+    function_seconds: float = 3
+    answer_seconds: float = 5
+    retry_seconds: float = 1
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any address at all."""
+        return bool(self.webhook or self.functions or self.push)
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """One app's identity, keys, storage, limits and clock (UTC milliseconds); the keys stay out of its repr.
 
@@ -65,3 +90,5 @@ class ServerSettings:
     web_origins: tuple[str, ...] = ()
     login_seconds: float = 60
     files_folder: Path | None = None
+    hooks: Hooks = Hooks()
+    history_days: float | None = None

@@ -47,7 +47,8 @@ class Draft:
 
     `recipients` are those of an individual message, `valid_till` (UTC ms) is how long a broadcast waits for devices,
     `push` is JSON text; `metered` counts the message against the REST limits. `receipt` asks for one, and `origin` is
-    the session of a message that came over a socket.
+    the session of a message that came over a socket. Where the app's hooks have chosen, `only` are those who get the
+    message at once, and `pushed_to` those whose devices get the push.
     """
 
     reach: Reach
@@ -67,6 +68,8 @@ class Draft:
     metered: bool = True
     receipt: bool = False
     origin: str = ""
+    only: tuple[str, ...] | None = None
+    pushed_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ hidden = Table(
     metadata,
     Column("client_id", Id, primary_key=True),
     Column("msg_id", Id, primary_key=True),
+    Index("rt_hidden_message", "msg_id"),
     sqlite_with_rowid=False,
 )
 """Messages to all subscribers that were deleted from one subscriber's thread."""
@@ -220,6 +221,20 @@ pushes = Table(
     Column("data", Text, nullable=False),
     Index("rt_pushes_created", "created_at"),
 )
+
+outbox = Table(
+    "rt_outbox",
+    metadata,
+    Column("door", SmallInteger, primary_key=True),  # 1 webhook, 2 push
+    Column("id", Id, primary_key=True),  # sorts by the time of its making
+    Column("lane", Id, nullable=False),  # what has to arrive in order
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # in the future while somebody delivers it
+    Column("body", Text, nullable=False),
+    Index("rt_outbox_lane", "door", "lane", "id"),
+    sqlite_with_rowid=False,
+)
+"""What the app's own addresses still have to get."""
 
 receipts = Table(
     "rt_receipts",

@@ -222,7 +222,7 @@ def _comparison(comparison: Comparison, operand: Json, key: str) -> Callable[[Sq
 def _list(scope: Scope, operator: str, operand: Json) -> list[Json]:
     if not isinstance(operand, list):
         raise BAD_ARGUMENT(f"{operator} needs an array")
-    scope.budget.spend(len(operand))
+    scope.budget.spend(listed=len(operand))
     return operand
 
 
@@ -231,8 +231,7 @@ def _in(scope: Scope, key: str, operand: Json, _: JsonObject) -> Condition:
     texts = [text for text in wanted if isinstance(text, str)]
     rest = [value for value in wanted if not isinstance(value, str)]
     parts = [_equal(scope, key, value) for value in rest]
-    for _extra in rest:
-        scope.budget.spend()
+    scope.budget.spend(len(rest))
     value = scope.value(key)
     if isinstance(value, TextColumn):
         return value.text().in_(texts)
@@ -251,8 +250,7 @@ def _not_in(scope: Scope, key: str, operand: Json, test: JsonObject) -> Conditio
 
 def _all(scope: Scope, key: str, operand: Json, _: JsonObject) -> Condition:
     wanted = _list(scope, "$all", operand)
-    for _each in wanted:
-        scope.budget.spend()
+    scope.budget.spend(len(wanted))
     return and_(*(_equal(scope, key, value) for value in wanted)) if wanted else false()
 
 

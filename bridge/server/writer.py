@@ -33,11 +33,14 @@ Outcome: TypeAlias = "Stored | ServiceError"
 class Writer:
     """Makes messages durable, in the order in which they were given."""
 
-    def __init__(self, engine: Engine, clock: Clock, quotas: Quotas, presence: Presence) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, quotas: Quotas, presence: Presence, pushes: push.Pushes
+    ) -> None:
         self._engine = engine
-        self._clock = clock
-        self._quotas = quotas
-        self._presence = presence
+        self.clock = clock
+        self.quotas = quotas
+        self.presence = presence
+        self._pushes = pushes
         self._ids = MessageIds()
         self._waiting: deque[tuple[Draft, Waiter]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +89,7 @@ class Writer:
             for _, waiter in batch:
                 _fail(waiter, problem)
             return
+        self._pushes.wake()
         for (_, waiter), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, ServiceError):
                 _fail(waiter, outcome)
@@ -100,7 +104,7 @@ class Writer:
             if problem is not None:
                 refusals[index] = problem
         await self._meter(connection, drafts, refusals)
-        now = self._clock()
+        now = self.clock()
         outcomes = [
             refusals.get(index) or self._stored(draft, targets, now) for index, draft in enumerate(drafts)
         ]
@@ -115,7 +119,7 @@ class Writer:
             if draft.metered and index not in refusals:
                 wanted.setdefault(draft.reach.family, []).append(index)
         for family in sorted(wanted):
-            granted = await self._quotas.take(connection, family, len(wanted[family]))
+            granted = await self.quotas.take(connection, family, len(wanted[family]))
             refusals.update((index, exceeded(family)) for index in wanted[family][granted:])
 
     def _stored(self, draft: Draft, targets: Mapping[str, Target], now: int) -> Stored:
@@ -129,7 +133,7 @@ class Writer:
         await insert_messages(connection, kept)
         pushes = [one for one in map(self._push, kept) if one is not None]
         if pushes:
-            await push.record(connection, pushes)
+            await self._pushes.keep(connection, pushes)
         touched = {one.draft.conv_id for one in kept if one.draft.reach in (Reach.NORMAL, Reach.CHATROOM)}
         if touched:
             # In one order everywhere: two processes that touch the same conversations cannot wait for each other.
@@ -146,9 +150,11 @@ class Writer:
             return make(push.Audience.EVERYONE)
         if draft.reach is Reach.SUBSCRIBERS:
             return make(push.Audience.SUBSCRIBERS)
+        if draft.pushed_to is not None:
+            return make(push.Audience.OFFLINE, clients=draft.pushed_to) if draft.pushed_to else None
         members = (one for one in stored.members if one != draft.sender and one not in stored.muted)
         clients = draft.recipients or tuple(members)
-        online = set(self._presence.online(clients))
+        online = set(self.presence.online(clients))
         offline = tuple(one for one in clients if one not in online)
         return make(push.Audience.OFFLINE, clients=offline) if offline else None
 

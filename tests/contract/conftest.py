@@ -52,3 +52,10 @@ async def service(pair: tuple[str, str]) -> AsyncIterator[Service]:
     """The service with no rate limits; use `running(*pair, plan=...)` for others."""
     async with running(*pair) as service:
         yield service
+
+
+@pytest.fixture
+async def socket_service(pair: tuple[str, str]) -> AsyncIterator[Service]:
+    """The service behind a real port, on each database: what WebSocket clients connect to."""
+    async with running(pair[0], "socket") as service:
+        yield service

@@ -104,11 +104,13 @@ async def on_a_socket(server: Server) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def running(database_url: str, transport: str, plan: Plan = UNLIMITED) -> AsyncIterator[Service]:
-    """A service on that database, reached in process or over a socket."""
+async def running(
+    database_url: str, transport: str, plan: Plan = UNLIMITED, **more: Any
+) -> AsyncIterator[Service]:
+    """A service on that database, reached in process or over a socket; `more` are fields of its settings."""
     clock = Clock()
     server = await Server.start(
-        ServerSettings(APP_ID, APP_KEY, MASTER_KEY, database_url, plan=plan, clock=clock)
+        ServerSettings(APP_ID, APP_KEY, MASTER_KEY, database_url, plan=plan, clock=clock, **more)
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.close)

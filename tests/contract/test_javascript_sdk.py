@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.javascript_sdk import Clients, Failed, clients, install
 from tests.contract.messaging import RTM, make
-from tests.contract.service import Service, running
+from tests.contract.service import Service
 
 
 @pytest.fixture(scope="session")
@@ -16,14 +16,8 @@ def node() -> Path:
 
 
 @pytest.fixture
-async def service(pair: tuple[str, str]) -> AsyncIterator[Service]:
-    async with running(pair[0], "socket") as service:
-        yield service
-
-
-@pytest.fixture
-async def sdk(node: Path, service: Service) -> AsyncIterator[Clients]:
-    async with clients(node, service.base_url) as sdk:
+async def sdk(node: Path, socket_service: Service) -> AsyncIterator[Clients]:
+    async with clients(node, socket_service.base_url) as sdk:
         yield sdk
 
 
@@ -59,16 +53,18 @@ async def test_two_clients_join_and_talk_and_hear_of_each_other(sdk: Clients) ->
     assert sdk.heard("jerry", "message") == 0  # nobody hears what it said itself
 
 
-async def test_a_system_message_and_a_broadcast_from_rest_arrive(sdk: Clients, service: Service) -> None:
+async def test_a_system_message_and_a_broadcast_from_rest_arrive(
+    sdk: Clients, socket_service: Service
+) -> None:
     await both(sdk)
-    news = await make(service, "service")
+    news = await make(socket_service, "service")
     body = {"from_client": "news", "message": "for jerry alone", "to_clients": ["jerry"]}
-    sent = await service.ok("POST", f"{RTM}/service-conversations/{news}/messages", json=body)
+    sent = await socket_service.ok("POST", f"{RTM}/service-conversations/{news}/messages", json=body)
     got = await sdk.hears("jerry", "message")
     assert (got["id"], got["content"], got["conversation"]) == (sent["msg-id"], "for jerry alone", news)
     typed = '{"_lctype":-1,"_lctext":"周六有晚会！","_lcattrs":{"delivery":"d1"}}'
     body = {"from_client": "news", "conv_id": news, "message": typed}
-    await service.ok("POST", f"{RTM}/broadcasts", json=body)
+    await socket_service.ok("POST", f"{RTM}/broadcasts", json=body)
     for client in ("tom", "jerry"):
         got = await sdk.hears(client, "message")
         assert (got["text"], got["attributes"]) == ("周六有晚会！", {"delivery": "d1"})
@@ -77,22 +73,22 @@ async def test_a_system_message_and_a_broadcast_from_rest_arrive(sdk: Clients, s
     assert sdk.heard("tom", "message") == 0
 
 
-async def test_a_subscriber_gets_what_is_published(sdk: Clients, service: Service) -> None:
+async def test_a_subscriber_gets_what_is_published(sdk: Clients, socket_service: Service) -> None:
     await both(sdk)
-    news = await make(service, "service")
+    news = await make(socket_service, "service")
     await sdk.do("jerry", "join", id=news)
     body = {"from_client": "news", "message": "to subscribers"}
-    await service.ok("POST", f"{RTM}/service-conversations/{news}/broadcasts", json=body)
+    await socket_service.ok("POST", f"{RTM}/service-conversations/{news}/broadcasts", json=body)
     assert (await sdk.hears("jerry", "message"))["content"] == "to subscribers"
     thread = await sdk.do("jerry", "history", id=news)
     assert [one["content"] for one in thread] == ["to subscribers"]
     await sdk.do("jerry", "send", id=news, text="a question")
-    rows = await service.ok("GET", "/1.1/classes/_SysMessage")
+    rows = await socket_service.ok("GET", "/1.1/classes/_SysMessage")
     assert [(row["from"], row["conv"]["objectId"]) for row in rows["results"]] == [("jerry", news)]
     assert await sdk.do("jerry", "quit", id=news) == []
 
 
-async def test_a_changed_and_a_recalled_message_are_seen(sdk: Clients, service: Service) -> None:
+async def test_a_changed_and_a_recalled_message_are_seen(sdk: Clients, socket_service: Service) -> None:
     await both(sdk)
     conv = (await sdk.do("tom", "create", members=["jerry"]))["id"]
     sent = await sdk.do("tom", "send", id=conv, text="wrong")
@@ -105,9 +101,9 @@ async def test_a_changed_and_a_recalled_message_are_seen(sdk: Clients, service: 
     recalled = await sdk.hears("jerry", "messagerecall")
     assert recalled["type"] == -127
     rest = {"from_client": "tom", "message": "from rest"}
-    answer = await service.ok("POST", f"{RTM}/conversations/{conv}/messages", json=rest)
+    answer = await socket_service.ok("POST", f"{RTM}/conversations/{conv}/messages", json=rest)
     path = f"{RTM}/conversations/{conv}/messages/{answer['msg-id']}/recall"
-    await service.ok("PUT", path, json={"from_client": "tom", "timestamp": answer["timestamp"]})
+    await socket_service.ok("PUT", path, json={"from_client": "tom", "timestamp": answer["timestamp"]})
     assert (await sdk.hears("jerry", "messagerecall"))["id"] == answer["msg-id"]
     history = await sdk.do("jerry", "history", id=conv)
     assert [one["type"] for one in history] == [-1, -127, -127]
@@ -208,12 +204,12 @@ async def test_a_second_login_with_the_same_tag_ends_the_first(
     sdk: Clients, node: Path, service: Service
 ) -> None:
     await sdk.do("tom", "open", options={"tag": "mobile"})
-    async with clients(node, service.base_url) as other:
+    async with clients(node, socket_service.base_url) as other:
         await other.do("tom", "open", options={"tag": "mobile"})
         assert (await sdk.hears("tom", "conflict"))["reason"] == "SESSION_CONFLICT"
 
 
-async def test_a_client_is_kicked_with_its_reason(sdk: Clients, service: Service) -> None:
+async def test_a_client_is_kicked_with_its_reason(sdk: Clients, socket_service: Service) -> None:
     await sdk.do("tom", "open")
-    await service.ok("POST", f"{RTM}/clients/tom/kick", json={"reason": "enough"})
+    await socket_service.ok("POST", f"{RTM}/clients/tom/kick", json={"reason": "enough"})
     assert await sdk.hears("tom", "close") == {"code": 4115, "reason": "enough"}

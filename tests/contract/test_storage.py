@@ -187,6 +187,28 @@ async def test_a_batch_does_what_it_can_and_says_what_it_could_not(service: Serv
     assert [row["n"] for row in (await service.ok("GET", CLASS))["results"]] == [2]
 
 
+async def test_a_batch_also_reads_as_the_js_sdk_does_with_long_queries(service: Service) -> None:
+    thing = await make(service, n=1)
+    requests = [
+        {"method": "GET", "path": CLASS, "params": {"where": {"n": 1}, "limit": 1}},
+        {"method": "GET", "path": f"{CLASS}/{thing}"},
+        {"method": "PUT", "path": f"{CLASS}/{thing}", "body": {"n": 2}, "params": {"fetchWhenSave": True}},
+        {"method": "PATCH", "path": f"{CLASS}/{thing}"},
+    ]
+    found, got, changed, refused = await service.ok("POST", "/1.1/batch", json={"requests": requests})
+    assert [row["n"] for row in found["success"]["results"]] == [1]
+    assert got["success"]["n"] == 1
+    assert changed["success"]["n"] == 2
+    assert refused["error"]["code"] == 405
+
+
+async def test_several_objects_are_deleted_at_once_or_none(service: Service) -> None:
+    things = [await make(service, n=number) for number in range(3)]
+    assert await service.refused("DELETE", f"{CLASS}/{things[0]},{'0' * 24}") == 101
+    await service.ok("DELETE", f"{CLASS}/{things[0]},{things[2]}")
+    assert [row["n"] for row in (await service.ok("GET", CLASS))["results"]] == [1]
+
+
 async def test_an_acl_decides_what_the_app_key_may_do(service: Service) -> None:
     secret = await make(service, n=1, ACL={"someone": {"read": True, "write": True}})
     frozen = await make(service, n=2, ACL={"*": {"read": True}})

@@ -142,6 +142,7 @@ async def _rejoin(session: Session) -> None:
     if row is None or (row.left_at is not None and row.left_at < session.server.clock() - ROOM_KEPT_MS):
         return
     session.server.presence.join(session.connection, row.conv_id)
+    await remember_room(session, row.conv_id)
 
 
 async def remember_room(session: Session, conv_id: str | None) -> None:
@@ -192,16 +193,16 @@ class Leaving(Enum):
 
 async def leave(session: Session, how: Leaving) -> None:
     """Takes a session offline; where the connection was lost its will is sent, and its chatroom kept for a while."""
-    joined = bool(session.connection.rooms)
+    joined, now = bool(session.connection.rooms), session.server.clock()
     session.server.presence.disconnect(session.connection)
     match how:
         case Leaving.LOGGED_OUT:
             await _forget(session, joined)
         case Leaving.LOST:
             if joined:
-                left = update(rooms).where(rooms.c.session == session.id)
+                mine = rooms.c.session == session.id
                 async with session.server.engine.write() as connection:
-                    await connection.execute(left.values(left_at=session.server.clock()))
+                    await connection.execute(update(rooms).where(mine).values(left_at=now))
             if session.will is not None:
                 await session.server.messages.send(session.will)
         case Leaving.REPLACED:

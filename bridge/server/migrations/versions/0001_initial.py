@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client_id", "msg_id"),
         sqlite_with_rowid=False,
     )
+    op.create_index("rt_hidden_message", "rt_hidden", ["msg_id"])
     op.create_table(
         "rt_messages",
         sa.Column("msg_id", ID, nullable=False),
@@ -112,6 +113,18 @@ def upgrade() -> None:
     op.create_index("rt_objects_created", "rt_objects", ["class", "created_at", "id"])
     op.create_index("rt_objects_kind", "rt_objects", ["class", "kind", "created_at", "id"])
     op.create_index("rt_objects_updated", "rt_objects", ["class", "updated_at", "id"])
+    op.create_table(
+        "rt_outbox",
+        sa.Column("door", sa.SmallInteger(), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("lane", ID, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("door", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("rt_outbox_lane", "rt_outbox", ["door", "lane", "id"])
     op.create_table(
         "rt_pushes",
         sa.Column("msg_id", ID, nullable=False),

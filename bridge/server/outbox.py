@@ -1,0 +1,219 @@
+"""What the app's own addresses have to get, kept on disk until they have it: at least once, and in order per lane."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+import stamina
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.clock import Clock
+from bridge.server.engine import POSTGRESQL, Engine
+from bridge.server.tables import outbox
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 10_000
+"""Letters that may wait at one door; beyond that the oldest are given up."""
+
+AT_ONCE = 8
+"""Calls under way at one door, each of another lane: one that hangs holds up its own."""
+
+LOOK_SECONDS = 5.0
+"""How often a door looks for what another process has left behind."""
+
+_HELD_MS = 30_000
+"""How long a letter is somebody's: longer than one call and the wait after it."""
+
+_LOCK = 0x72746F00  # "rto" and the door: any number that nobody else locks
+
+
+class Door(IntEnum):
+    """Where letters go; stored, so the numbers stay."""
+
+    WEBHOOK = 1
+    PUSH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One JSON text for a door; letters of one lane arrive in the order of their ids, which sort by time (UTC ms)."""
+
+    id: str
+    lane: str
+    created_at: int
+    body: str
+
+
+class Undelivered(Exception):
+    """The call failed and may be made again."""
+
+
+class Unwanted(Exception):
+    """The address refused what it was sent, and would refuse it again."""
+
+
+Deliver: TypeAlias = Callable[[Sequence[Letter]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How a door delivers: `together` letters in a call, and calls again after `wait` to `longest` seconds.
+
+    It gives up after `attempts` calls, or when a letter has waited for `life_ms`.
+    """
+
+    together: int
+    wait: float
+    longest: float
+    attempts: int
+    life_ms: int
+
+
+async def put(connection: AsyncConnection, door: Door, letters: Sequence[Letter]) -> None:
+    """Puts letters into the outbox, as part of the transaction of what they tell."""
+    rows = [
+        {
+            "door": int(door),
+            "id": one.id,
+            "lane": one.lane,
+            "created_at": one.created_at,
+            "due_at": 0,
+            "body": one.body,
+        }
+        for one in letters
+    ]
+    if rows:
+        await connection.execute(insert(outbox), rows)
+
+
+class Courier:
+    """Carries what is in the outbox to one door, until it is closed; several processes may do so for one database."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, door: Door, deliver: Deliver, patience: Patience
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._door = door
+        self._deliver = deliver
+        self._patience = patience
+        self._awake = asyncio.Event()
+        self._deliveries: dict[asyncio.Task[None], Sequence[Letter]] = {}
+        self._task = asyncio.create_task(self._run())
+
+    def wake(self) -> None:
+        """Says that there is something to carry."""
+        self._awake.set()
+
+    async def close(self) -> None:
+        """Stops; what is under way is left to whoever looks next."""
+        interrupted = [letter for letters in self._deliveries.values() for letter in letters]
+        tasks = [self._task, *self._deliveries]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        if interrupted:
+            await self._hold(interrupted, 0)
+
+    async def _run(self) -> None:
+        while True:
+            self._awake.clear()
+            try:
+                await self._trim()
+                while len(self._deliveries) < AT_ONCE and (letters := await self._claim()):
+                    task = asyncio.create_task(self._carry(letters))
+                    self._deliveries[task] = letters
+                    task.add_done_callback(self._carried)
+            except SQLAlchemyError:
+                log.exception("the outbox of the %s cannot be read", self._door.name.lower())
+            try:
+                await asyncio.wait_for(self._awake.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
+
+    def _carried(self, task: asyncio.Task[None]) -> None:
+        del self._deliveries[task]
+        self._awake.set()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            # Still in the outbox: it is carried again when nobody holds it any more.
+            log.error("%s was not carried", self._door.name.lower(), exc_info=problem)
+
+    async def _carry(self, letters: Sequence[Letter]) -> None:
+        now, patience = self._clock(), self._patience
+        left = (letters[0].created_at + patience.life_ms - now) / 1000
+        name = self._door.name.lower()
+        try:
+            attempts = stamina.retry_context(
+                on=Undelivered,
+                attempts=patience.attempts,
+                timeout=max(0.001, left),
+                wait_initial=patience.wait,
+                wait_max=patience.longest,
+                wait_jitter=patience.wait,
+            )
+            async for attempt in attempts:
+                with attempt:
+                    if attempt.num > 1:
+                        await self._hold(letters, self._clock() + _HELD_MS)
+                    await self._deliver(letters)
+        except (Undelivered, Unwanted) as problem:
+            log.warning("%s gave up %d from %s on: %s", name, len(letters), letters[0].id, problem)
+        await self._remove(letters)
+
+    async def _claim(self) -> Sequence[Letter]:
+        """The first letters of the lane that has waited longest and that nobody is carrying."""
+        now, mine = self._clock(), outbox.c.door == int(self._door)
+        other = outbox.alias()
+        held = select(other.c.id).where(
+            other.c.door == outbox.c.door, other.c.lane == outbox.c.lane, other.c.due_at > now
+        )
+        free = select(outbox.c.lane).where(mine, ~held.exists()).order_by(outbox.c.id).limit(1)
+        async with self._engine.write() as connection:
+            if self._engine.dialect == POSTGRESQL:
+                # One process at a time: of two that read the same rows at once, both would carry them.
+                await connection.execute(select(func.pg_advisory_xact_lock(_LOCK + int(self._door))))
+            lane = (await connection.execute(free)).scalar()
+            first = select(outbox).where(mine, outbox.c.lane == lane).order_by(outbox.c.id)
+            rows = (await connection.execute(first.limit(self._patience.together))).all()
+            letters = [Letter(row.id, row.lane, row.created_at, row.body) for row in rows]
+            await self._mark(connection, letters, now + _HELD_MS)
+        return letters
+
+    async def _hold(self, letters: Sequence[Letter], until: int) -> None:
+        async with self._engine.write() as connection:
+            await self._mark(connection, letters, until)
+
+    async def _mark(self, connection: AsyncConnection, letters: Sequence[Letter], until: int) -> None:
+        if letters:
+            await connection.execute(update(outbox).where(*self._these(letters)).values(due_at=until))
+
+    async def _remove(self, letters: Sequence[Letter]) -> None:
+        async with self._engine.write() as connection:
+            await connection.execute(delete(outbox).where(*self._these(letters)))
+
+    def _these(self, letters: Sequence[Letter]) -> tuple[ColumnElement[bool], ...]:
+        return outbox.c.door == int(self._door), outbox.c.id.in_([one.id for one in letters])
+
+    async def _trim(self) -> None:
+        newest_first = (
+            select(outbox.c.id)
+            .where(outbox.c.door == int(self._door))
+            .order_by(outbox.c.id.desc())
+            .offset(MOST_WAITING)
+            .limit(1)
+        )
+        async with self._engine.read() as connection:
+            last = (await connection.execute(newest_first)).scalar()
+        if last is None:
+            return
+        async with self._engine.write() as connection:
+            dropped = await connection.execute(
+                delete(outbox).where(outbox.c.door == int(self._door), outbox.c.id <= last)
+            )
+        log.warning("%s: %d waited too long and were given up", self._door.name.lower(), dropped.rowcount)
