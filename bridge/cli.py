@@ -61,6 +61,22 @@ def realtime(host: str, port: int, database_url: str | None, config: Path | None
     _run(app.realtime(settings.load(config), host, port, database_url))
 
 
+@cli.command()
+@click.option(
+    "--url", default=None, help="Where Slack reaches us, e.g. https://im.example; absent: Socket Mode."
+)
+@CONFIG
+def manifest(url: str | None, config: Path | None) -> None:
+    """Print the manifest to make the Slack app from."""
+    import json
+
+    from bridge import config as settings
+    from bridge.slack import manifest as slack
+
+    command = settings.load(config).slack.command
+    click.echo(json.dumps(slack.manifest(command, url), indent=2))
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--as", "actor", default=None, metavar="ACTOR", help="On whose behalf, for the records.")

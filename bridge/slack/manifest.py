@@ -1,0 +1,44 @@
+"""The Slack app's manifest, from what the bridge does: paste it at api.slack.com to make the app."""
+
+from collections.abc import Mapping
+
+SCOPES: Mapping[str, str] = {
+    "commands": "the slash command",
+    "chat:write": "results that come later than the acknowledgement, and those of schedules",
+    "chat:write.public": "the same in public channels that the bot was not invited to",
+    "files:write": "exports, and results that are too long for a message",
+    "users:read": "the author's language and time zone",
+}
+"""Each bot scope, and what it is for."""
+
+
+def manifest(command: str, url: str | None) -> dict[str, object]:
+    """The manifest for a slash command such as `/im`; `url` is where Slack reaches us, None means Socket Mode."""
+    endpoint = None if url is None else f"{url.rstrip('/')}/slack/events"
+    slash: dict[str, object] = {
+        "command": command,
+        "description": "Run the app's messaging",
+        "usage_hint": "help",
+        "should_escape": True,
+    }
+    interactivity: dict[str, object] = {"is_enabled": True}
+    if endpoint is not None:
+        slash["url"] = endpoint
+        interactivity["request_url"] = endpoint
+    return {
+        "display_information": {
+            "name": "imbridge",
+            "description": "Run your app's in-app messaging from Slack",
+        },
+        "features": {
+            "bot_user": {"display_name": "imbridge", "always_online": True},
+            "slash_commands": [slash],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "interactivity": interactivity,
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": endpoint is None,
+            "token_rotation_enabled": False,
+        },
+    }
