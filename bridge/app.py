@@ -19,9 +19,16 @@ from starlette.types import ASGIApp
 import handlers
 from bridge import access, keys, logs
 from bridge.audiences import Audiences
-from bridge.clock import now_ms
+from bridge.clock import Clock, now_ms
 from bridge.commands import Registry
-from bridge.config import STATE_FOLDER, AppSettings, PlanSettings, serve_problems, service_problems
+from bridge.config import (
+    STATE_FOLDER,
+    AppSettings,
+    HooksSettings,
+    PlanSettings,
+    serve_problems,
+    service_problems,
+)
 from bridge.context import Defaults, Services, Tell
 from bridge.conversations import Conversations
 from bridge.database.engine import Database
@@ -48,7 +55,7 @@ from bridge.realtime.pacing import Meter
 from bridge.reply import Failure, Reply
 from bridge.schedule import Post, Schedule, Schedules
 from bridge.server.app import Server
-from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Plan, ServerSettings
+from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Hooks, Plan, ServerSettings
 from bridge.slack.door import SlackDoor
 from bridge.slack.inbound import Inbound, Slack
 from bridge.slack.outbound import Outbound
@@ -57,6 +64,7 @@ from bridge.slack.socket import socket_mode
 from bridge.slack.web import SlackWeb
 
 log = logging.getLogger(__name__)
+DAY_MS = 86_400_000
 EMBEDDED = "http://embedded"
 """The embedded server's address inside the process; nothing resolves it."""
 
@@ -72,16 +80,17 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
-    """How patient a process is: with the service, and, in milliseconds, with another process that has fallen silent."""
+class Timing:
+    """What time it is, and how patient a process is: with the service, and with another that has fallen silent (ms)."""
 
+    clock: Clock = now_ms
     pace: Pace = field(default_factory=Pace)
     lease_ms: int = TERM_MS
 
 
 @asynccontextmanager
 async def bridge(
-    settings: AppSettings, post: Post, folder: Path = STATE_FOLDER, tempo: Tempo = Tempo()
+    settings: AppSettings, post: Post, folder: Path = STATE_FOLDER, timing: Timing = Timing()
 ) -> AsyncIterator[Bridge]:
     """Everything between an invocation and the messaging service, open until the block ends.
 
@@ -96,10 +105,10 @@ async def bridge(
         realtime = await parts.enter_async_context(connect(settings, identity, server))
         database = await Database.open(database_url(settings, folder / "imbridge.db"))
         parts.push_async_callback(database.close)
-        lease = Lease(database, new_invocation_id(), term_ms=tempo.lease_ms)
+        lease = Lease(database, new_invocation_id(), timing.clock, timing.lease_ms)
         await lease.start()
         parts.push_async_callback(lease.release)
-        ledger = Ledger(database, lease.name)
+        ledger = Ledger(database, lease.name, timing.clock)
         parts.push_async_callback(ledger.finish)
 
         async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
@@ -108,16 +117,18 @@ async def bridge(
         services = Services(
             realtime=realtime,
             conversations=Conversations(realtime, settings.realtime.aliases),
-            deliveries=Deliveries(ledger, realtime, pace=tempo.pace),
-            schedules=Schedules(ScheduleStore(database, lease.name), dispatch, post),
+            deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace),
+            schedules=Schedules(
+                ScheduleStore(database, lease.name, timing.clock), dispatch, post, timing.clock
+            ),
             audiences=Audiences(settings.lists, _read_text),
             registry=Registry.of(handlers.COMMANDS),
             defaults=Defaults(settings.realtime.sender, typed=settings.realtime.text == "typed"),
-            clock=now_ms,
+            clock=timing.clock,
         )
         metrics = Metrics()
         policy = access.Policy.OPEN if settings.access == "open" else access.Policy.CLOSED
-        dispatcher = Dispatcher(services, policy, Requests(database), metrics)
+        dispatcher = Dispatcher(services, policy, Requests(database, timing.clock), metrics)
         yield Bridge(services, dispatcher, metrics, server)
 
 
@@ -146,6 +157,7 @@ def _schedules(settings: AppSettings) -> tuple[Schedule, ...]:
 @asynccontextmanager
 async def embedded(settings: AppSettings, identity: keys.Keys, url: str) -> AsyncIterator[Server]:
     """Our own messaging server, answering until the block ends."""
+    kept = settings.retention.history
     server = await Server.start(
         ServerSettings(
             app_id=identity.app_id,
@@ -154,6 +166,8 @@ async def embedded(settings: AppSettings, identity: keys.Keys, url: str) -> Asyn
             database_url=url,
             plan=_server_plan(settings.realtime.plan),
             files_folder=STATE_FOLDER / "files",
+            hooks=_hooks(settings.realtime.hooks),
+            history_days=None if kept is None else kept / DAY_MS,
         )
     )
     try:
@@ -175,7 +189,7 @@ def identify(settings: AppSettings, folder: Path) -> keys.Keys:
     return keys.Keys(given.app_id or kept.app_id, app_key or kept.app_key, master_key or kept.master_key)
 
 
-async def serve(settings: AppSettings, tempo: Tempo = Tempo()) -> None:
+async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
     """Production: Slack's requests over Socket Mode or HTTP, schedules, and the figures, until told to stop."""
     if problems := serve_problems(settings):
         raise BadConfiguration(problems)
@@ -183,7 +197,7 @@ async def serve(settings: AppSettings, tempo: Tempo = Tempo()) -> None:
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
         post = poster(slack.outbound)
-        core = await parts.enter_async_context(bridge(settings, post, tempo=tempo))
+        core = await parts.enter_async_context(bridge(settings, post, timing=timing))
         inbound = await parts.enter_async_context(from_slack(settings, slack, core))
         routes = figures(core)
         if settings.slack.app_token is not None:
@@ -321,7 +335,7 @@ def misconfigured(error: BadConfiguration) -> Reply:
 def start_logs(settings: AppSettings, folder: Path, level: int = logging.INFO) -> None:
     """Logs on standard error, without this deployment's secrets, kept ones included."""
     slack, identity = settings.slack, identify(settings, folder)
-    given = (slack.bot_token, slack.signing_secret, slack.app_token)
+    given = (slack.bot_token, slack.signing_secret, slack.app_token, settings.realtime.hooks.key)
     tokens = [each.get_secret_value() for each in given if each]
     logs.start([*tokens, identity.app_key, identity.master_key], level)
 
@@ -353,6 +367,16 @@ def database_url(settings: AppSettings, file: Path) -> str:
 def _client_plan(settings: AppSettings) -> str | dict[str, int | None]:
     plan = settings.realtime.plan
     return plan if isinstance(plan, str) else plan.model_dump()
+
+
+def _hooks(given: HooksSettings) -> Hooks:
+    return Hooks(
+        webhook=given.webhook,
+        functions=given.functions,
+        push=given.push,
+        key=given.key.get_secret_value() if given.key else None,
+        fail_closed=given.fail_closed,
+    )
 
 
 def _server_plan(plan: str | PlanSettings) -> Plan:

@@ -13,7 +13,7 @@ from bridge.errors import NotUnderstood
 from bridge.grammar import Line
 from bridge.phrases import Code, Phrase, phrase
 from bridge.reply import Reply
-from bridge.values import NOUNS, READERS, CommandLine, Text
+from bridge.values import NOUNS, READERS, CommandLine, Text, WholeLine
 
 Handler: TypeAlias = Callable[..., Awaitable[Reply]]
 
@@ -61,7 +61,7 @@ class Parameter:
     @property
     def trailing(self) -> bool:
         """It takes the rest of the line as typed."""
-        return self.kind in (Text, CommandLine)
+        return self.kind in (Text, CommandLine, WholeLine)
 
     @property
     def noun(self) -> str:

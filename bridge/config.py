@@ -4,49 +4,20 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from bridge.config_access import Access
+from bridge.document import Document, Keys
 from bridge.errors import BadConfiguration, BridgeError, Problem
 from bridge.schedule import parse_when
-from bridge.values import duration_ms
+from bridge.settings import Duration, Settings, Zone
 
 DEFAULT_FILE = Path("app.yaml")
 STATE_FOLDER = Path("var")
-
-
-class Settings(BaseModel):
-    """Everything that one deployment sets. Frozen; secrets show as stars."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        found = duration_ms(value)
-        if found is None:
-            raise ValueError("a duration is written like 90s, 10m, 2h or 90d")
-        return found
-    raise ValueError("a duration is written like 90s, 10m, 2h or 90d")
-
-
-Duration = Annotated[int, BeforeValidator(_duration)]
-"""Written like `10m`; milliseconds."""
-
-
-def _zone(value: object) -> object:
-    try:
-        ZoneInfo(str(value))
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no IANA time zone; write one like Asia/Shanghai") from None
-    return value
-
-
-Zone = Annotated[str, BeforeValidator(_zone)]
 
 
 class SlackSettings(Settings):
@@ -78,6 +49,29 @@ class ListenSettings(Settings):
     port: int = Field(8138, ge=0, le=65535)
 
 
+def _address(value: object) -> object:
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if parts.username is not None:
+        raise ValueError("an address holds no user or password")
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+"""An `http` or `https` URL."""
+
+
+class HooksSettings(Settings):
+    """The app's own addresses that our server calls (reference 3.10); the hook key comes from the environment."""
+
+    webhook: Address | None = None
+    functions: Address | None = None
+    push: Address | None = None
+    fail_closed: bool = False
+    key: SecretStr | None = Field(None, exclude=True)
+
+
 class RealtimeSettings(Settings):
     """The messaging service. `api_server` absent: the embedded server."""
 
@@ -86,6 +80,7 @@ class RealtimeSettings(Settings):
     aliases: Mapping[str, str] = Field(default_factory=dict)
     text: Literal["typed", "raw"] = "typed"
     listen: ListenSettings | None = None
+    hooks: HooksSettings = Field(default_factory=HooksSettings)
     api_server: str | None = Field(None, exclude=True)
     app_id: str | None = Field(None, exclude=True)
     app_key: SecretStr | None = Field(None, exclude=True)
@@ -107,6 +102,7 @@ class RetentionSettings(Settings):
     """How long what is kept is kept."""
 
     bodies: Duration = 90 * 86_400_000
+    history: Duration | None = None
 
 
 class AppSettings(Settings):
@@ -115,13 +111,23 @@ class AppSettings(Settings):
     slack: SlackSettings = Field(default_factory=SlackSettings)
     realtime: RealtimeSettings = Field(default_factory=RealtimeSettings)
     schedules: tuple[ScheduleSettings, ...] = ()
-    access: Literal["open"] | None = None
+    access: Access | None = None
     safety_window: Duration = 60_000
     lists: Mapping[str, tuple[str, ...] | str] = Field(default_factory=dict)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     database_url: str | None = Field(None, exclude=True)
     host: str = Field("127.0.0.1", exclude=True)
     port: int = Field(8137, ge=0, le=65535, exclude=True)
+
+    _document: Document | None = PrivateAttr(None)
+
+    def written_in(self, document: Document) -> None:
+        """Remember the file, so that what is found wrong later is named by its place too."""
+        self._document = document
+
+    def place(self, at: Keys) -> str:
+        """Where a setting stands: `app.yaml:12 access.rules[0].run`."""
+        return (self._document or Document(DEFAULT_FILE)).place(at)
 
     @property
     def embedded(self) -> bool:
@@ -139,6 +145,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "LEANCLOUD_APP_ID": ("realtime", "app_id"),
     "LEANCLOUD_APP_KEY": ("realtime", "app_key"),
     "LEANCLOUD_MASTER_KEY": ("realtime", "master_key"),
+    "LEANCLOUD_HOOK_KEY": ("realtime", "hooks", "key"),
     "IMBRIDGE_DATABASE_URL": ("database_url",),
     "HOST": ("host",),
     "PORT": ("port",),
@@ -151,20 +158,21 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> AppS
     BadConfiguration: lists every problem with its file, line and key.
     """
     chosen = path or DEFAULT_FILE
-    document, lines = _read(chosen, required=path is not None)
-    problems = list(_misplaced(document, chosen, lines))
+    document = Document.read(chosen, required=path is not None)
+    problems = list(_misplaced(document))
     for name, place in ENVIRONMENT.items():
         if environment.get(name):
-            _put(document, place, environment[name])
-    _set_beside(document, chosen.parent)
+            _put(document.values, place, environment[name])
+    _set_beside(document.values, chosen.parent)
     try:
-        settings = AppSettings.model_validate(document)
+        settings = AppSettings.model_validate(document.values)
     except ValidationError as error:
-        problems.extend(_problem(each, chosen, lines) for each in error.errors(include_url=False))
+        problems.extend(_problem(each, document) for each in error.errors(include_url=False))
         raise BadConfiguration(tuple(problems)) from None
-    problems.extend(_schedule_problems(settings, chosen, lines))
+    problems.extend(_schedule_problems(settings, document))
     if problems:
         raise BadConfiguration(tuple(problems))
+    settings.written_in(document)
     return settings
 
 
@@ -198,72 +206,16 @@ def service_problems(settings: AppSettings) -> tuple[Problem, ...]:
     )
 
 
-Keys: TypeAlias = tuple[str | int, ...]
-"""Where a setting stands in the document."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which times stay text: `when` is wall-clock time, not an instant."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _read(path: Path, *, required: bool) -> tuple[dict[str, Any], dict[Keys, int]]:
-    """The document and the line of each of its keys. A file that need not exist reads as empty."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if required:
-            raise BadConfiguration((Problem(str(path), "there is no such file"),)) from None
-        return {}, {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfiguration((Problem(str(path), f"cannot be read: {error}"),)) from None
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        document = loader.construct_document(node) if node is not None else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise BadConfiguration((Problem(place, f"is no YAML: {getattr(error, 'problem', error)}"),)) from None
-    if not isinstance(document, dict):
-        raise BadConfiguration((Problem(str(path), "holds no settings: write `key: value` lines"),))
-    return document, dict(_lines(node, ())) if node is not None else {}
-
-
-def _lines(node: yaml.Node, at: Keys) -> Iterator[tuple[Keys, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*at, key.value)
-            yield inner, key.start_mark.line + 1
-            yield from _lines(value, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            inner = (*at, index)
-            yield inner, value.start_mark.line + 1
-            yield from _lines(value, inner)
-
-
-def _place(path: Path, at: Keys, lines: Mapping[Keys, int]) -> str:
-    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in at).lstrip(".")
-    line = next((lines[at[:length]] for length in range(len(at), 0, -1) if at[:length] in lines), None)
-    return f"{path}:{line} {shown}" if line else f"{path} {shown}".rstrip()
-
-
-def _misplaced(document: dict[str, Any], path: Path, lines: Mapping[Keys, int]) -> Iterator[Problem]:
+def _misplaced(document: Document) -> Iterator[Problem]:
     """Keys of the file that only the environment may set; they are taken out, so that each is named once."""
     for name, place in ENVIRONMENT.items():
-        holder: Any = document
+        holder: Any = document.values
         for step in place[:-1]:
             holder = holder.get(step) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and place[-1] in holder:
             del holder[place[-1]]
             yield Problem(
-                _place(path, place, lines),
+                document.place(place),
                 f"belongs in the environment, as {name}: this file holds no secrets",
             )
 
@@ -289,26 +241,24 @@ def _set_beside(document: dict[str, Any], folder: Path) -> None:
         }
 
 
-def _problem(error: ErrorDetails, path: Path, lines: Mapping[Keys, int]) -> Problem:
-    at: Keys = tuple(error["loc"])
-    variable = next((name for name, place in ENVIRONMENT.items() if at == place), None)
+def _problem(error: ErrorDetails, document: Document) -> Problem:
+    variable = next((name for name, place in ENVIRONMENT.items() if error["loc"] == place), None)
+    at = document.known(error["loc"])
     if error["type"] == "extra_forbidden":
         message = f"unknown key {str(at[-1])!r}{_nearest(at)}"
     else:
         message = error["msg"].removeprefix("Value error, ")
-    return Problem(variable or _place(path, at, lines), message)
+    return Problem(variable or document.place(at), message)
 
 
 def _nearest(at: Keys) -> str:
     model: Any = AppSettings
     for step in at[:-1]:
-        if isinstance(step, int):
-            continue
-        annotation = (
-            model.model_fields[step].annotation if step in getattr(model, "model_fields", {}) else None
-        )
-        model = _model_in(annotation)
-    known = [name for name, each in getattr(model, "model_fields", {}).items() if not each.exclude]
+        # A number, or a name that the user gave.
+        if step in getattr(model, "model_fields", {}):
+            model = _model_in(model.model_fields[step].annotation)
+    fields = getattr(model, "model_fields", {}).items()
+    known = [each.alias or name for name, each in fields if not each.exclude]
     near = get_close_matches(str(at[-1]), known, 1, 0.5)
     if near:
         return f"; did you mean {near[0]!r}?"
@@ -321,14 +271,14 @@ def _model_in(annotation: Any) -> Any:
     return next((found for each in get_args(annotation) if (found := _model_in(each)) is not None), None)
 
 
-def _schedule_problems(settings: AppSettings, path: Path, lines: Mapping[Keys, int]) -> Iterator[Problem]:
+def _schedule_problems(settings: AppSettings, document: Document) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, each in enumerate(settings.schedules):
         if each.name in seen:
-            yield Problem(_place(path, ("schedules", index, "name"), lines), f"{each.name!r} is there twice")
+            yield Problem(document.place(("schedules", index, "name")), f"{each.name!r} is there twice")
         seen.add(each.name)
         try:
             parse_when(each.when)
         except BridgeError as error:
             hint = f" {error.hint}" if error.hint else ""
-            yield Problem(_place(path, ("schedules", index, "when"), lines), f"{error.message}{hint}")
+            yield Problem(document.place(("schedules", index, "when")), f"{error.message}{hint}")

@@ -14,14 +14,36 @@ class Trigger(StrEnum):
     TERMINAL = "terminal"
 
 
+class Standing(StrEnum):
+    """What someone is to the workspace that is served."""
+
+    UNKNOWN = "unknown"
+    """Slack has not said, or was not asked."""
+    MEMBER = "member"
+    GUEST = "guest"
+    FOREIGN = "foreign"
+    """Of another organisation or team, in a channel shared with it."""
+    GONE = "gone"
+    """Deactivated; their schedules may still be there."""
+    KEEPER = "keeper"
+    """No Slack user: whoever can type at the terminal or write app.yaml holds the keys already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `id` is a Slack user id, `terminal:NAME` or `schedule:NAME`; `zone` an IANA name."""
+    """Who asks. `id` is a Slack user id, `terminal:NAME` or `schedule:NAME` (of app.yaml); `zone` an IANA name.
+
+    `inside` and `outside` are the user groups and channels that they certainly are in, and certainly are not; of any
+    other nobody could say.
+    """
 
     id: str
     name: str = ""
     locale: str | None = None
     zone: str | None = None
+    standing: Standing = Standing.UNKNOWN
+    inside: frozenset[str] = frozenset()
+    outside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

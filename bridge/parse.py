@@ -10,7 +10,7 @@ from bridge.errors import NotUnderstood
 from bridge.grammar import LONG_DASHES, OPTION, Line, Word, joined, split
 from bridge.invocation import Invocation
 from bridge.phrases import Code, Phrase, phrase
-from bridge.values import READERS, SEVERAL_IN_A_WORD, CommandLine, Reading, Unreadable
+from bridge.values import READERS, SEVERAL_IN_A_WORD, CommandLine, Reading, Unreadable, WholeLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class _Sorted:
 
     @classmethod
     def of(cls, command: Command, line: Line, named: int, registry: Registry) -> "_Sorted":
+        if any(each.kind is WholeLine for each in command.parameters):
+            return cls(rest=list(line.words[named:]))
         found = cls()
         words = iter(line.words[named:])
         for word in words:

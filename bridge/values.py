@@ -20,7 +20,9 @@ MessageId = NewType("MessageId", str)
 Text = NewType("Text", str)
 """The rest of the line as typed."""
 CommandLine = NewType("CommandLine", str)
-"""The rest of the line, itself a command."""
+"""The rest of the line behind two dashes, itself a command."""
+WholeLine = NewType("WholeLine", str)
+"""The rest of the line, options and all, itself a command; where a command takes it, it takes nothing else."""
 Until = NewType("Until", int)
 """A time ahead, UTC ms; a duration counts from now."""
 Since = NewType("Since", int)
@@ -75,6 +77,12 @@ def duration_ms(text: str) -> int | None:
     if not DURATION.fullmatch(text):
         return None
     return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([smhdw])", text))
+
+
+def duration_text(milliseconds: int) -> str:
+    """The shortest words for whole seconds, as `duration_ms` reads them: `90s`, `10m`, `2h`."""
+    unit = next(unit for unit in reversed(UNITS) if milliseconds % UNITS[unit] == 0)
+    return f"{milliseconds // UNITS[unit]}{unit}"
 
 
 def _instant(text: str, reading: Reading) -> int:
@@ -189,6 +197,7 @@ READERS: Mapping[Any, Reader] = {
     MessageId: _as_typed,
     Text: _as_typed,
     CommandLine: _as_typed,
+    WholeLine: _as_typed,
     ClientId: _client_id,
     int: _integer,
     Until: _until,
@@ -204,6 +213,7 @@ NOUNS: Mapping[Any, str] = {
     MessageId: "MSGID",
     Text: "TEXT",
     CommandLine: "COMMAND",
+    WholeLine: "COMMAND",
     ClientId: "ID",
     int: "N",
     Until: "WHEN",

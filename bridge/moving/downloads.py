@@ -130,11 +130,11 @@ class Downloads:
     async def _attempt(self, url: str) -> int:
         try:
             return await self._follow(url)
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise NotHad("its address cannot be used") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             cause = error.__cause__ if isinstance(error.__cause__, NotHad) else None
             raise cause or _Passing(f"the connection failed ({type(error).__name__})") from error
-        except ValueError as error:
-            raise NotHad("its address cannot be used") from error
 
     async def _follow(self, url: str) -> int:
         at = url

@@ -96,6 +96,7 @@ async def export(
                 "app_id": app_id,
                 "exported_at": clock(),
                 "newest_message_at": folder.tables[MESSAGES].get("top", 0),
+                "threads_read_till": folder.tables[THREADS]["since"],
                 "counts": counts,
                 "missing": folder.missing,
                 "never_had": NEVER_HAD,

@@ -162,8 +162,13 @@ class ExportFolder:
         return missing
 
     def begin(self, kept: Mapping[str, State]) -> None:
-        """Goes on with a round that was cut off, or begins the next; `kept` is what the next one builds upon."""
+        """Goes on with a round that was cut off, or begins the next; `kept` is what tables that grow build upon."""
         if self._progress["round"] and not (self.path / MANIFEST).exists():
+            for name in kept.keys() & set(self._progress["done"]):
+                # It ended before the cut, and may have grown at its source since.
+                self._progress["done"].remove(name)
+                self.tables[name] = kept[name]
+            self.save()
             return
         self._progress |= {
             "round": self._progress["round"] + 1,

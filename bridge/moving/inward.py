@@ -128,10 +128,10 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     try:
         found = json.loads(file.read_bytes())
         known = found["format"] == 1 and isinstance(found["counts"], dict)
-        till = found["newest_message_at"]
+        times = (found["newest_message_at"], found["threads_read_till"])
     except (ValueError, KeyError, TypeError) as error:
         raise Stopped(f"{file} is damaged") from error
-    if not known or not isinstance(till, int):
+    if not known or not all(isinstance(one, int) for one in times):
         raise Stopped(f"{file} is of another version of imbridge")
     return dict(found)
 
@@ -150,8 +150,7 @@ class _Mover:
         self._manifest = manifest
         self._report = report
         self.outcome = outcome
-        self._read_till = int(manifest.get("newest_message_at", 0))
-        self._loader = Loader(target.engine, self._read_till)
+        self._loader = Loader(target.engine, int(manifest.get("newest_message_at", 0)))
         self._messages = MessageLoader(self._loader)
         self._random = random.Random(outcome.seed)  # noqa: S311 - a sample to compare, no secret
 
@@ -207,7 +206,7 @@ class _Mover:
         for rows in source.tables(self._path):
             while rows.table == THREADS and (lines := await asyncio.to_thread(rows.batch, BATCH)):
                 ids = {row.message.msg_id for _, row in self._read(rows, lines, self._intake(THREADS))}
-                await self._messages.settle(ids, self._read_till)
+                await self._messages.settle(ids, int(self._manifest.get("threads_read_till", 0)))
 
     def _expected(self, table: str) -> int:
         counts: Mapping[str, int] = self._manifest.get("counts", {})

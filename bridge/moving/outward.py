@@ -11,6 +11,7 @@ from bridge.moving.folder import (
     BROADCASTS,
     CLASSES,
     CONVERSATIONS,
+    MESSAGES,
     SILENCES,
     SUBSCRIPTIONS,
     THREADS,
@@ -226,6 +227,8 @@ async def pull_threads(folder: ExportFolder, client: RealtimeClient) -> None:
 
     total = folder.tables[SUBSCRIPTIONS]["rows"]
     with folder.table(THREADS) as table, bars.step(THREADS, total) as advance:
+        if "since" not in table.state:
+            table.commit(since=folder.tables[MESSAGES].get("top", 0))
         for at, rows in _in_groups(folder.lines(SUBSCRIPTIONS, table.state.get("at", 0))):
             await together(pull(table, row) for row in rows)
             table.commit(at=at)

@@ -20,13 +20,16 @@ TOGETHER = 500
 
 PAUSE_SECONDS = 0.05
 PASS_SECONDS = 3600.0
+FIRST_SECONDS = 60.0
+"""A process that lives for one command leaves the cleaning to others."""
+
 MOST_A_PASS = 1_000_000
 
 _LOCK = 0x72747265  # "rtre": any number that nobody else locks
 
 
 class Retention:
-    """Deletes messages older than `days`, once at the start and then every hour, until it is closed."""
+    """Deletes messages older than `days`, a minute after the start and then every hour, until it is closed."""
 
     def __init__(self, engine: Engine, clock: Clock, days: float) -> None:
         self._engine = engine
@@ -40,6 +43,7 @@ class Retention:
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        await asyncio.sleep(FIRST_SECONDS)
         while True:
             try:
                 await self.sweep()

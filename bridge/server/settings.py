@@ -77,6 +77,7 @@ class ServerSettings:
     the service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
     A socket has `login_seconds` to open a session; one on which nothing is heard at all is ended with another code.
     `files_folder` holds the files of messages that were moved here; none are served without it.
+    `history_days` is how long messages are kept, for good when absent; the service keeps them for 180 days.
     """
 
     app_id: str

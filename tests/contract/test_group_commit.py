@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bridge.server.errors import ServiceError
 from bridge.server.presence import Direct
+from bridge.server.push import Pushes
 from bridge.server.store import Draft, Reach
 from bridge.server.writer import Writer
 from tests.contract.messaging import RTM, arrives, history, make, online
@@ -48,7 +49,7 @@ async def test_a_row_that_fails_takes_none_of_its_neighbours_along(service: Serv
             return made if one.data != "2" else type(made)(made.draft, taken.msg_id, made.timestamp)
 
     server = service.server
-    writer = Poisoned(server.engine, server.clock, server.quotas, server.presence)
+    writer = Poisoned(server.engine, server.clock, server.quotas, server.presence, Pushes(None))
     outcomes = await asyncio.gather(
         *(writer.write(draft(conv_id, str(n))) for n in range(5)), return_exceptions=True
     )

@@ -161,7 +161,7 @@ async def test_a_socket_that_does_not_read_holds_up_nobody(
         conv = await tom.start("jerry", "stuck")
         stuck = await stuck_client(socket_service)
         text = "x" * 4900
-        for number in range(400):
+        for number in range(300):
             waiter = await tom.put("direct", cid=conv, msg=f"{number}{text}", transient=True)
             await asyncio.wait_for(waiter, 5)
             assert (await jerry.hears("direct"))["msg"].startswith(str(number))
@@ -211,4 +211,5 @@ async def test_text_that_no_database_keeps_is_refused(socket_service: Service) -
     async with plugged(socket_service) as device:
         await device.open("tom")
         conv = await device.start("jerry")
-        assert await device.refused("direct", cid=conv, msg="a\x00b") in (4114, 4301)
+        assert await device.refused("direct", cid=conv, msg="a\x00b") == 4114
+        await device.send(conv, "fine")

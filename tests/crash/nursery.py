@@ -4,28 +4,30 @@
 printed; for `bury`, the last one is waited for and how it ended is printed. A life's own output goes to `output.txt`.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 OUTPUT = Path("output.txt")
+LATE_IMPORTS = ("alembic.command", "apscheduler.schedulers.asyncio", "asyncpg")
+"""What a life imports only once it runs."""
 
 
-def bridge(lease_ms: str, settle_ms: str, take_over_seconds: str) -> Callable[[], None]:
-    """`imbridge serve` by the app.yaml of this folder, as patient as told."""
-    import alembic.command
-    import apscheduler.schedulers.asyncio  # noqa: F401
-    import asyncpg  # noqa: F401
-
+def bridge(lease_ms: str, settle_ms: str, ahead_ms: str = "0") -> Callable[[], None]:
+    """`imbridge serve` by the app.yaml of this folder, as patient as told, its clock ahead of the others'."""
     from bridge import app, config
+    from bridge.clock import now_ms
     from bridge.delivery import Pace
     from bridge.listen import run
     from bridge.lookup import Patience
 
-    pace = Pace(take_over_seconds=float(take_over_seconds), patience=Patience(settle_ms=int(settle_ms)))
-    tempo = app.Tempo(pace, int(lease_ms))
-    return lambda: run(app.serve(config.load(None), tempo))
+    for name in LATE_IMPORTS:
+        importlib.import_module(name)
+    pace = Pace(take_over_seconds=0.2, patience=Patience(settle_ms=int(settle_ms)))
+    timing = app.Timing(lambda: now_ms() + int(ahead_ms), pace, int(lease_ms))
+    return lambda: run(app.serve(config.load(None), timing))
 
 
 KINDS: dict[str, Callable[..., Callable[[], None]]] = {"bridge": bridge}
@@ -43,18 +45,24 @@ def live(life: Callable[[], None]) -> None:
         os._exit(1)
 
 
+def tell(word: int) -> None:
+    """Answer whoever asked."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Bear and bury as told, one life at a time."""
     life = KINDS[sys.argv[1]](*sys.argv[2:])
     child = 0
     for line in sys.stdin:
         if line == "bury\n":
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201 - the protocol
+            tell(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
             continue
         child = os.fork()
         if child == 0:
             live(life)
-        print(child, flush=True)  # noqa: T201
+        tell(child)
 
 
 if __name__ == "__main__":

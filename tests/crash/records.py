@@ -47,9 +47,7 @@ def reached(file: Path) -> Reached:
     with closing(sqlite3.connect(file)) as connection:
         for (data,) in connection.execute("SELECT data FROM rt_messages WHERE reach = 5"):
             everyone[json.loads(data)["_lctext"]] += 1
-        individual = (
-            "SELECT client_id, m.data FROM rt_recipients r JOIN rt_messages m ON m.msg_id = r.msg_id"
-        )
+        individual = "SELECT client_id, m.data FROM rt_recipients r JOIN rt_messages m ON m.msg_id = r.msg_id"
         for client, data in connection.execute(individual):
             clients[json.loads(data)["_lctext"]][client] += 1
     return Reached(everyone, clients)

@@ -239,7 +239,7 @@ def test_sentences_end_like_their_originals() -> None:
         (said, form)
         for said, message in messages().items()
         for form in forms(message)
-        if ENDS.get(singular(said).strip()[-1], "") != (form[-1] if form[-1] in ENDS.values() else "")
+        if ENDS.get(singular(said).strip()[-1], "") != (form[-1] if form[-1:] in ENDS.values() else "")
     ]
     assert differ == []
 

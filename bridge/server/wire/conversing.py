@@ -52,7 +52,11 @@ async def start(session: Session, command: Command) -> Command:
     given = fields.json_object("attr") or {}
     columns = {key: value for key, value in given.items() if key not in _KEPT_BACK}
     columns["c"] = session.client_id
+    hooks = session.server.hooks
+    await hooks.start(session.client_id, members, {key: columns[key] for key in columns if key != "c"})
     row, is_new = await _made(session, fields, members, columns)
+    if is_new:
+        hooks.started(str(row["objectId"]))
     if is_new and row.get("tr") is not True:
         await _welcome(session, str(row["objectId"]), members, milliseconds(str(row["createdAt"])))
     reply: JsonObject = {"cid": row["objectId"], "cdate": row["createdAt"], "udate": row["updatedAt"]}
@@ -167,6 +171,7 @@ async def update(session: Session, command: Command) -> Command:
     for key in changes:
         if key.partition(".")[0] in _KEPT_BACK:
             raise CONVERSATION_UPDATE_FAILED(f"'{key[:64]}' cannot be changed")
+    changes = await session.server.hooks.update(session.client_id, conv_id, changes)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
         if conversation.kind == SERVICE:
@@ -221,6 +226,7 @@ async def unmute(session: Session, command: Command) -> Command:
 async def _set_muted(session: Session, command: Command, *, muted: bool) -> Command:
     conv_id = Parameters(command.body).required_text("cid")
     conversations, me = session.server.conversations, session.client_id
+    muted = await session.server.hooks.mute(me, conv_id, muted=muted)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
         if conversation.kind == NORMAL and me not in conversation.members:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class Command:
     def failed(self, error: ServiceError) -> "Command":
         """The answer that refuses this command; a message is refused by its acknowledgement."""
         if self.cmd == "direct":
-            refusal: JsonObject = {"code": error.code, "reason": error.reason}
+            refusal: JsonObject = {"code": error.code, "reason": error.reason, **_app_code(error)}
             return Command(
                 cmd="ack", i=self.i, body=refusal | ({"appMsg": error.detail} if error.detail else {})
             )
@@ -82,8 +83,12 @@ class Command:
 
 def error_body(error: ServiceError) -> JsonObject:
     """The fields of an `error` command."""
-    body: JsonObject = {"code": error.code, "reason": error.reason}
+    body: JsonObject = {"code": error.code, "reason": error.reason, **_app_code(error)}
     return body | {"detail": error.detail} if error.detail else body
+
+
+def _app_code(error: ServiceError) -> JsonObject:
+    return {} if error.app_code is None else {"appCode": error.app_code}
 
 
 class Framing(Protocol):
@@ -156,11 +161,10 @@ class JsonText:
         try:
             value = parse_json(frame, "frame")
         except ServiceError as problem:
-            raise Malformed(str(problem)) from problem
+            raise Malformed(str(problem), _serial_of(frame)) from problem
         if not isinstance(value, dict):
             raise Malformed("a JSON object is expected")
-        i = value.get("i")
-        serial = i if isinstance(i, int) and not isinstance(i, bool) and abs(i) < _MAX_INT32 else None
+        serial = _serial(value.get("i"))
         cmd, op = value.get("cmd", "echo" if not value else None), value.get("op")
         operation = op.replace("-", "_") if isinstance(op, str) else None
         if not isinstance(cmd, str) or cmd not in COMMANDS:
@@ -187,6 +191,20 @@ class JsonText:
     def frame(self, packed: JsonObject, peer_id: str | None = None) -> Frame:
         """The object as text."""
         return to_json(packed if peer_id is None else {**packed, "peerId": peer_id})
+
+
+def _serial(value: object) -> int | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_INT32
+    return cast(int, value) if fits else None
+
+
+def _serial_of(frame: Frame) -> int | None:
+    """The `i` of a frame that is JSON, but holds what no database can keep."""
+    try:
+        value = json.loads(frame)
+    except (ValueError, RecursionError):
+        return None
+    return _serial(value.get("i")) if isinstance(value, dict) else None
 
 
 def _envelope(found: Mapping[str, object], serial: int | None) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server.conversations import ConversationRow
 from bridge.server.errors import (
-    BLOCKED_BY_CONVERSATION,
-    CONVERSATION_NOT_ALLOWED,
     MEMBERSHIP_REQUIRED,
     NORMAL_CONVERSATION_REQUIRED,
     ServiceError,
@@ -15,7 +13,7 @@ from bridge.server.errors import (
 from bridge.server.fields import client_ids
 from bridge.server.http import Json, JsonObject, Parameters
 from bridge.server.presence import Clients, Notice
-from bridge.server.restrictions import Restriction, restricted
+from bridge.server.restrictions import kept_out
 from bridge.server.rows import CHATROOM, NORMAL
 from bridge.server.subscribers import subscribe, unsubscribe
 from bridge.server.times import iso, milliseconds
@@ -28,14 +26,17 @@ async def add(session: Session, command: Command) -> Command:
     """Lets in the client, or those it invites to a normal conversation; who is kept out is named with the reason."""
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
+    await session.server.hooks.add(session.client_id, clients, conv_id)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
         _require_right(session, conversation, clients)
-        failed = await _kept_out(connection, session, conv_id, clients)
+        failed = await kept_out(connection, conv_id, clients, session.client_id)
         allowed = [one for one in clients if one not in failed]
         udate = await _let_in(connection, session, conversation, allowed)
     if conversation.kind == CHATROOM and allowed:
         await _enter(session, conv_id)
+    if allowed:
+        session.server.hooks.added(session.client_id, allowed, conv_id)
     new = [one for one in allowed if one not in conversation.members]
     if conversation.kind == NORMAL and new:
         await _tell_joined(session, conversation, new, milliseconds(udate))
@@ -46,6 +47,8 @@ async def remove(session: Session, command: Command) -> Command:
     """Lets the client go, or those that it removes from a normal conversation."""
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
+    if clients != (session.client_id,):
+        await session.server.hooks.remove(session.client_id, clients, conv_id)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
         _require_right(session, conversation, clients)
@@ -53,6 +56,7 @@ async def remove(session: Session, command: Command) -> Command:
     if conversation.kind == CHATROOM:
         session.server.presence.leave(session.connection, conv_id)
         await remember_room(session, None)
+    session.server.hooks.removed(session.client_id, clients, conv_id)
     gone = [one for one in clients if one in conversation.members]
     if conversation.kind == NORMAL and gone:
         await tell_left(session, conversation, gone, milliseconds(udate))
@@ -67,18 +71,6 @@ def _require_right(session: Session, conversation: ConversationRow, clients: Seq
         raise NORMAL_CONVERSATION_REQUIRED("others cannot be invited or removed here")
     if session.client_id not in conversation.members:
         raise MEMBERSHIP_REQUIRED("only members invite and remove")
-
-
-async def _kept_out(
-    connection: AsyncConnection, session: Session, conv_id: str, clients: Sequence[str]
-) -> dict[str, ServiceError]:
-    blocked = await restricted(connection, conv_id, Restriction.BLOCKED, clients)
-    invited = [one for one in clients if one != session.client_id]
-    refusing = await restricted(connection, conv_id, Restriction.REFUSED, invited) if invited else set()
-    reasons = {one: CONVERSATION_NOT_ALLOWED("the client refuses this conversation") for one in refusing}
-    return reasons | {
-        one: BLOCKED_BY_CONVERSATION("on the blacklist of this conversation") for one in blocked
-    }
 
 
 async def _let_in(

@@ -37,7 +37,7 @@ async def send(session: Session, command: Command) -> Command:
     draft = _draft(session, command)
     target = await _admitted(session, draft)
     if target.kind == SERVICE:
-        msg_id, timestamp = await _to_service(session, draft)
+        msg_id, timestamp = await session.server.upstream.keep(draft, target)
         return _sent(command, msg_id, timestamp)
     draft = replace(
         draft, reach=_REACHES[target.kind], receipt=draft.receipt and _has_receipts(draft, target)
@@ -112,27 +112,6 @@ async def _require_voice(session: Session, connection: AsyncConnection, conv_id:
     ):
         if await restricted(connection, conv_id, restriction, me, now):
             raise refusal("the client may not speak in this conversation")
-
-
-async def _to_service(session: Session, draft: Draft) -> tuple[str, int]:
-    """Keeps an upstream message in `_SysMessage`, for the app to read; nobody else gets it."""
-    now = session.server.clock()
-    msg_id = _ids.new(now)
-    if draft.transient:
-        return msg_id, now
-    columns: JsonObject = {
-        "msgId": msg_id,
-        "conv": {"__type": "Pointer", "className": "_Conversation", "objectId": draft.conv_id},
-        "from": draft.sender,
-        "fromIp": draft.from_ip,
-        "data": draft.data,
-        "bin": draft.bin,
-        "timestamp": now,
-        "ackAt": now,
-    }
-    async with session.server.engine.write() as connection:
-        await session.server.objects.create(connection, "_SysMessage", columns)
-    return msg_id, now
 
 
 async def patch(session: Session, command: Command) -> Command:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
 
+from bridge.server.cloud_hooks import Offline
 from bridge.server.errors import (
     APP_NOT_AVAILABLE,
     SESSION_CONFLICT,
@@ -15,7 +16,7 @@ from bridge.server.errors import (
 )
 from bridge.server.fields import CLIENTS_A_CALL, check_client_id
 from bridge.server.http import JsonObject, Parameters
-from bridge.server.presence import Connection, Kick, Origin, Tagged
+from bridge.server.presence import KICKED, Closing, Connection, Kick, Origin, Tagged
 from bridge.server.store import Draft
 from bridge.server.tables import rooms, tags
 from bridge.server.upserts import insert_into
@@ -95,6 +96,8 @@ async def open_session(server: "Server", peer: Peer, command: Command) -> Sessio
     except BaseException:
         server.presence.disconnect(connection)
         raise
+    reconnects = fields.boolean("r")
+    server.hooks.online(client_id, peer.from_ip, ticket.tag, reconnects=reconnects)
     return session
 
 
@@ -194,6 +197,8 @@ class Leaving(Enum):
 async def leave(session: Session, how: Leaving) -> None:
     """Takes a session offline; where the connection was lost its will is sent, and its chatroom kept for a while."""
     joined, now = bool(session.connection.rooms), session.server.clock()
+    if (gone := _offline(how, session.connection.closing)) is not None:
+        session.server.hooks.offline(session.client_id, session.from_ip, session.ticket.tag, gone)
     session.server.presence.disconnect(session.connection)
     match how:
         case Leaving.LOGGED_OUT:
@@ -207,6 +212,14 @@ async def leave(session: Session, how: Leaving) -> None:
                 await session.server.messages.send(session.will)
         case Leaving.REPLACED:
             return
+
+
+def _offline(how: Leaving, closing: Closing | None) -> Offline | None:
+    """What the app's hook is told; a session that goes on elsewhere was never offline."""
+    code = 0 if closing is None else closing.code
+    if closing is not None and code in (KICKED, SESSION_CONFLICT.code):
+        return Offline(4 if code == KICKED else 3, closing.reason, code)
+    return {Leaving.LOGGED_OUT: Offline(1), Leaving.LOST: Offline(2)}.get(how)
 
 
 async def _forget(session: Session, joined: bool) -> None:

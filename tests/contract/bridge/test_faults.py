@@ -15,7 +15,6 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from bridge.clock import now_ms
 from bridge.database.engine import Database
 from bridge.database.ledger import Ledger
 from bridge.delivery import Deliveries, Pace
@@ -36,9 +35,9 @@ from tests.contract.bridge.making import invocation, plan
 from tests.contract.service import APP_ID, APP_KEY, MASTER_KEY, on_a_socket
 
 CLIENTS = 45
-TIMEOUT = 0.4
+TIMEOUT = 0.8
 """Seconds until a call is given up."""
-PATIENCE = Patience(settle_ms=1_500, unasked_ms=3_000, first_pause_ms=100, longest_pause_ms=200)
+PATIENCE = Patience(settle_ms=1_200, unasked_ms=3_000, first_pause_ms=100, longest_pause_ms=200)
 SLEPT_THROUGH = 5.0
 """A longer pause than this, a minute of the quota's, passes at once."""
 SENDS = "/1.2/rtm/*"
@@ -126,12 +125,21 @@ async def bench(database: Database, folder: Path) -> AsyncIterator[Bench]:
             await server.close()
 
 
-ACTS = [Act.BROADCAST, Act.NOTIFY, Act.PUBLISH]
-BEFORE, AFTER, GIVEN_UP = 20, 200, 900
-"""Milliseconds of slowness: answered in time, and acted upon long after the answer was given up."""
+PATHS = {
+    Act.BROADCAST: "/1.2/rtm/broadcasts",
+    Act.NOTIFY: "/1.2/rtm/service-conversations/*/messages",
+    Act.PUBLISH: "/1.2/rtm/service-conversations/*/broadcasts",
+}
+BEFORE, AFTER = 20, 1_000
+"""Milliseconds of slowness: answered in time, and after everybody has stopped waiting."""
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One database is enough here: what the ledger does on the other is proved beside this."""
+    return f"sqlite:///{tmp_path}/bridge.db"
+
+
 @pytest.mark.parametrize(
     ("kind", "how", "state", "reason"),
     [
@@ -143,32 +151,32 @@ BEFORE, AFTER, GIVEN_UP = 20, 200, 900
         ("hang-after", {}, State.SENT, Reason.FOUND),
         ("cut-after", {}, State.SENT, Reason.FOUND),
         ("slow", {"delay_ms": BEFORE}, State.SENT, Reason.ANSWERED),
-        ("slow", {"delay_ms": GIVEN_UP}, State.SENT, Reason.FOUND),
+        ("slow", {"delay_ms": AFTER}, State.UNKNOWN, Reason.NOT_FOUND),
     ],
 )
 async def test_what_the_service_does_to_one_call_ends_as_it_must(
-    database: Database, tmp_path: Path, act: Act, kind: str, how: dict[str, int], state: State, reason: Reason
+    database: Database, tmp_path: Path, kind: str, how: dict[str, int], state: State, reason: Reason
 ) -> None:
     async with bench(database, tmp_path) as there:
-        there.inject(kind, **how)
-        delivery = await there.carry_out(act)
-        await there.judge(delivery)
-        hit = [part for part in delivery.parts if (part.state, part.reason) == (state, reason)]
-        assert hit
-        assert delivery.count(State.SENT) >= len(delivery.parts) - 1
+        for path in PATHS.values():
+            there.inject(kind, path, **how)
+        carried = await asyncio.gather(*(there.carry_out(act, act) for act in PATHS))
+        for delivery in carried:
+            await there.judge(delivery)
+            assert (state, reason) in {(part.state, part.reason) for part in delivery.parts}
+            assert delivery.count(State.SENT) >= len(delivery.parts) - 1
 
 
-@pytest.mark.parametrize("act", ACTS)
 async def test_a_history_that_lags_is_asked_until_it_shows_what_went_out(
-    database: Database, tmp_path: Path, act: Act
+    database: Database, tmp_path: Path
 ) -> None:
     async with bench(database, tmp_path) as there:
-        there.inject("fail-after")
-        there.inject("refuse", path="/1.2/rtm/*/broadcasts", method="GET", times=0)
-        there.inject("lag", method="GET", delay_ms=700, times=0)
-        delivery = await there.carry_out(act)
-        await there.judge(delivery)
-        assert delivery.state is (State.SENT if act is not Act.BROADCAST else State.UNKNOWN)
+        for path in PATHS.values():
+            there.inject("fail-after", path)
+        there.inject("lag", method="GET", delay_ms=600, times=0)
+        for delivery in await asyncio.gather(*(there.carry_out(act, act) for act in PATHS)):
+            await there.judge(delivery)
+            assert delivery.state is State.SENT
 
 
 async def test_a_history_that_lags_longer_than_anybody_waits_leaves_a_question_and_repeats_nothing(
@@ -187,18 +195,29 @@ async def test_a_service_in_a_storm_of_faults_is_judged_like_any_other(
     database: Database, tmp_path: Path, seed: int
 ) -> None:
     draw = random.Random(seed)  # noqa: S311
-    kinds = ("refuse", "too-many", "fail-before", "fail-after", "hang", "hang-after", "cut-after", "slow", "lag")
+    kinds = (
+        "refuse",
+        "too-many",
+        "fail-before",
+        "fail-after",
+        "hang",
+        "hang-after",
+        "cut-after",
+        "slow",
+        "lag",
+    )
     async with bench(database, tmp_path) as there:
         for _ in range(12):
             kind = draw.choice(kinds)
             method = "GET" if kind == "lag" else draw.choice(("POST", "POST", "GET"))
-            there.inject(kind, method=method, skip=draw.randrange(6), delay_ms=draw.choice((BEFORE, AFTER, GIVEN_UP)))
-        began = now_ms()
+            there.inject(
+                kind, SENDS, method, skip=draw.randrange(6), delay_ms=draw.choice((BEFORE, 200, AFTER))
+            )
+        acts = draw.choices(list(PATHS), k=8)
         carried = await asyncio.gather(
-            *(there.carry_out(draw.choice(ACTS), f"d{number}") for number in range(8))
+            *(there.carry_out(act, f"d{number}") for number, act in enumerate(acts))
         )
-        assert now_ms() - began < 60_000
-        # What was slow may act after everybody has stopped waiting for it.
-        await asyncio.sleep(GIVEN_UP / 1000)
+        # What was slow might act after everybody has stopped waiting for it.
+        await asyncio.sleep(AFTER / 1000)
         for delivery in carried:
             await there.judge(delivery)
