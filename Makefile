@@ -59,8 +59,8 @@ scenarios: $(DEVELOPMENT) ## dialogues: what is said in Slack, what is heard
 browser: $(DEVELOPMENT) chromium ## the playground page in Chromium
 	$(PYTEST) tests/browser
 
-crash: $(DEVELOPMENT) ## killed between intent and outcome
-	$(PYTEST) tests/crash
+crash: $(DEVELOPMENT) ## killed at random moments two hundred times; takes minutes (make test: twenty times)
+	CRASH_KILLS=200 $(PYTEST) tests/crash -s
 
 bench: $(DEVELOPMENT) ## measure; takes minutes and wants a quiet machine
 	$(BIN)/python -m benchmarks

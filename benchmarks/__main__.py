@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from benchmarks import commands, report
+from benchmarks import commands, report, start
 
 KEPT = Path("build/bench.json")
-SUBJECTS = (commands.measure,)
+SUBJECTS = (start.measure, commands.measure)
 
 
 async def measure() -> None:

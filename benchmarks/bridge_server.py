@@ -1,4 +1,4 @@
-"""The bridge as it is deployed: `imbridge serve` over HTTP, the messaging server embedded, SQLite in an empty folder."""
+"""The bridge as it is deployed: `imbridge serve` over HTTP, the messaging server embedded, SQLite."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,6 +1,5 @@
 """Signed slash commands: how many a second, and how long until each is acknowledged, at concurrency 1 and 32."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.bridge_server import bridge
-from benchmarks.load import Client, Figures, Job
+from benchmarks.load import Client, Figures, Job, client
 from benchmarks.peers import ECHO
-from benchmarks.processes import Process, environment, serving
+from benchmarks.processes import Process, serving
 from benchmarks.report import Table, middle
 from benchmarks.slack import web_api
 
@@ -50,26 +49,26 @@ async def measure() -> list[Table]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         api_url = await stack.enter_async_context(web_api())
-        client = await stack.enter_async_context(_client())
+        asking = await stack.enter_async_context(client())
         bolt = await stack.enter_async_context(_peer("bolt", folder, api_url))
         floor = await stack.enter_async_context(_peer("floor", folder, api_url))
         ours = await stack.enter_async_context(bridge(_made(folder / "bridge"), api_url))
-        await _furnish(client, ours)
+        await _furnish(asking, ours)
         subjects = [
             Subject("bare bolt, echo", bolt, "hello", ECHO.decode()),
             Subject("bare ASGI + HMAC", floor, "hello", ECHO.decode()),
             Subject("imbridge, help", ours, "help", "conv create"),
             Subject("imbridge, conv show", ours, f'conv show "{NAME}"', "topic"),
         ]
-        return [await _compare(client, subjects, concurrency) for concurrency in CONCURRENCIES]
+        return [await _compare(asking, subjects, concurrency) for concurrency in CONCURRENCIES]
 
 
-async def _compare(client: Client, subjects: list[Subject], concurrency: int) -> Table:
-    counts = [await _count(client, each, concurrency) for each in subjects]
+async def _compare(asking: Client, subjects: list[Subject], concurrency: int) -> Table:
+    counts = [await _count(asking, each, concurrency) for each in subjects]
     rounds: list[list[Round]] = [[] for _ in subjects]
     for _ in range(ROUNDS):
         for subject, count, done in zip(subjects, counts, rounds, strict=True):
-            done.append(await _round(client, subject.process, subject.job(count, concurrency)))
+            done.append(await _round(asking, subject.process, subject.job(count, concurrency)))
     rows = [
         _row(subject, count, done, rounds[0])
         for subject, count, done in zip(subjects, counts, rounds, strict=True)
@@ -98,23 +97,23 @@ def _row(
     )
 
 
-async def _count(client: Client, subject: Subject, concurrency: int) -> int:
+async def _count(asking: Client, subject: Subject, concurrency: int) -> int:
     """As many requests as last about a round, after a warm-up."""
-    warm = await client.run(subject.job(WARM_UP, concurrency))
+    warm = await asking.run(subject.job(WARM_UP, concurrency))
     return max(FEWEST, min(MOST, int(warm.rate * ROUND_SECONDS)))
 
 
-async def _round(client: Client, process: Process, job: Job) -> Round:
+async def _round(asking: Client, process: Process, job: Job) -> Round:
     before = process.cpu_seconds()
-    figures = await client.run(job)
+    figures = await asking.run(job)
     return Round(figures, (process.cpu_seconds() - before) / job.requests * 1e6)
 
 
-async def _furnish(client: Client, process: Process) -> None:
+async def _furnish(asking: Client, process: Process) -> None:
     """Conversations to look among."""
     for number in range(CONVERSATIONS):
         text = f'conv create "Harbor {number}" --member tom --member jerry --attr topic=boats'
-        await client.run(Job(process.url, text, "in_channel", 1, 1))
+        await asking.run(Job(process.url, text, "in_channel", 1, 1))
 
 
 def _made(folder: Path) -> Path:
@@ -127,21 +126,3 @@ async def _peer(name: str, folder: Path, api_url: str) -> AsyncIterator[Process]
     command = [sys.executable, "-m", "benchmarks.peers", name, api_url]
     async with serving(command, _made(folder / name)) as process:
         yield process
-
-
-@asynccontextmanager
-async def _client() -> AsyncIterator[Client]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        env=environment(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    try:
-        yield Client(process)
-    finally:
-        process.stdin.close()
-        await process.wait()

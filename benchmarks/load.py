@@ -5,13 +5,15 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
 
+from benchmarks.processes import environment
 from benchmarks.slack import form, signed
 
 PATH = "/slack/events"
@@ -115,23 +117,19 @@ def written(host: str, text: str) -> bytes:
 
 async def carry_out(job: Job) -> Figures:
     """Do the job: the requests are written and the connections opened before the clock starts."""
-    address = urlsplit(job.url)
-    stock = deque(written(address.netloc, job.text) for _ in range(job.requests))
+    host, port = urlsplit(job.url).netloc.split(":")
+    stock = deque(written(host, job.text) for _ in range(job.requests))
     latencies: list[float] = []
     loop = asyncio.get_running_loop()
-    askers = [
-        (
-            await loop.create_connection(
-                lambda: Asker(stock, job.expected.encode(), latencies), address.hostname, address.port
-            )
-        )[1]
+    connections = [
+        await loop.create_connection(lambda: Asker(stock, job.expected.encode(), latencies), host, int(port))
         for _ in range(job.concurrency)
     ]
     started = time.perf_counter()
-    for asker in askers:
+    for _, asker in connections:
         asker.ask()
     async with asyncio.timeout(LONGEST_SECONDS):
-        await asyncio.gather(*(asker.done for asker in askers))
+        await asyncio.gather(*(asker.done for _, asker in connections))
     seconds = time.perf_counter() - started
     latencies.sort()
     return Figures(job.requests, seconds, _quantile(latencies, 0.5), _quantile(latencies, 0.99))
@@ -156,6 +154,25 @@ class Client:
         if not line:
             raise RuntimeError("the load client broke off")
         return Figures(**json.loads(line))
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[Client]:
+    """A load client until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.load",
+        env=environment(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    try:
+        yield Client(process)
+    finally:
+        process.stdin.close()
+        await process.wait()
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
@@ -26,8 +26,7 @@ def bolt(api_url: str) -> ASGIApp:
         await ack(f"{ECHO.decode()} {body['text']}")
 
     app.command(COMMAND)(echo)
-    handler: ASGIApp = AsyncSlackRequestHandler(app, path="/slack/events")
-    return handler
+    return cast(ASGIApp, AsyncSlackRequestHandler(app, path="/slack/events"))
 
 
 def floor(_: str) -> ASGIApp:

@@ -73,12 +73,22 @@ async def serving(
 async def _address(child: asyncio.subprocess.Process, output: Path) -> str:
     async with asyncio.timeout(START_SECONDS):
         while child.returncode is None:
-            for line in output.read_text().splitlines(keepends=True):
-                _, told, url = line.partition(LISTENING)
-                if told and url.endswith("\n"):
-                    return url.strip()
+            if url := _told(output):
+                return url
             await asyncio.sleep(LOOK_SECONDS)
-    raise RuntimeError(f"it ended with {child.returncode}:\n{output.read_text()}")
+    raise RuntimeError(f"a server ended with {child.returncode}; its output:\n{_text(output)}")
+
+
+def _told(output: Path) -> str | None:
+    for line in _text(output).splitlines(keepends=True):
+        _, told, url = line.partition(LISTENING)
+        if told and url.endswith("\n"):
+            return url.strip()
+    return None
+
+
+def _text(output: Path) -> str:
+    return output.read_text(errors="replace")
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

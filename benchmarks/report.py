@@ -51,7 +51,8 @@ def keep(path: Path, tables: Sequence[Table], seen: dict[str, object]) -> None:
     content = {
         "machine": seen,
         "tables": {
-            table.title: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables
+            table.title: [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+            for table in tables
         },
     }
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -47,9 +47,9 @@ UNDER_WAY = frozenset({State.PLANNED, State.SENDING})
 
 
 EXPLANATIONS = {
-    Reason.UNREACHABLE: phrase("The messaging service could not be reached; nothing of it went out."),
+    Reason.UNREACHABLE: phrase("The messaging service could not be reached; this call sent nothing."),
     Reason.QUOTA_USED_UP: phrase(
-        "The service takes no more calls of this kind today; nothing of it went out."
+        "The service takes no more calls of this kind today; this call sent nothing."
     ),
     Reason.RATE_LIMITED: phrase(
         "The service takes no more calls of this kind for now; it goes on by itself."

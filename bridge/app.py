@@ -17,8 +17,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 import handlers
-from bridge import access, keys, logs
+from bridge import keys, logs
 from bridge.audiences import Audiences
+from bridge.authority import Authority
 from bridge.clock import Clock, now_ms
 from bridge.commands import Registry
 from bridge.config import (
@@ -40,7 +41,7 @@ from bridge.delivery import Deliveries, Pace
 from bridge.dispatch import Dispatcher
 from bridge.errors import BadConfiguration
 from bridge.identifiers import new_invocation_id
-from bridge.invocation import Actor, Invocation, Place, Trigger
+from bridge.invocation import TERMINAL, Actor, Invocation, Place, Standing, Trigger
 from bridge.listen import bind, listening, told_to_stop
 from bridge.locale import translation
 from bridge.metrics import CONTENT_TYPE, Metrics
@@ -53,7 +54,8 @@ from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.limits import plan_of
 from bridge.realtime.pacing import Meter
 from bridge.reply import Failure, Reply
-from bridge.schedule import Post, Schedule, Schedules
+from bridge.rulebook import policy_of
+from bridge.schedule import Find, Post, Schedule, Schedules
 from bridge.server.app import Server
 from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Hooks, Plan, ServerSettings
 from bridge.slack.door import SlackDoor
@@ -90,12 +92,19 @@ class Timing:
 
 @asynccontextmanager
 async def bridge(
-    settings: AppSettings, post: Post, folder: Path = STATE_FOLDER, timing: Timing = Timing()
+    settings: AppSettings,
+    post: Post,
+    find: Find | None = None,
+    folder: Path = STATE_FOLDER,
+    timing: Timing = Timing(),
 ) -> AsyncIterator[Bridge]:
     """Everything between an invocation and the messaging service, open until the block ends.
 
-    `post` is where a schedule's result and a delivery taken over are told; `folder` holds what is kept in files.
+    `post` is where a schedule's result and a delivery taken over are told, `find` says who its owner is by now;
+    `folder` holds what is kept in files.
     """
+    registry = Registry.of(handlers.COMMANDS)
+    policy = policy_of(settings, registry)
     async with AsyncExitStack() as parts:
         identity = identify(settings, folder)
         server = None
@@ -114,21 +123,23 @@ async def bridge(
         async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
             return await dispatcher(invocation, tell)
 
+        conversations = Conversations(realtime, settings.realtime.aliases)
+        audiences = Audiences(settings.lists, _read_text)
         services = Services(
             realtime=realtime,
-            conversations=Conversations(realtime, settings.realtime.aliases),
+            conversations=conversations,
             deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace),
             schedules=Schedules(
-                ScheduleStore(database, lease.name, timing.clock), dispatch, post, timing.clock
+                ScheduleStore(database, lease.name, timing.clock), dispatch, post, timing.clock, find=find
             ),
-            audiences=Audiences(settings.lists, _read_text),
-            registry=Registry.of(handlers.COMMANDS),
+            audiences=audiences,
+            registry=registry,
+            authority=Authority(policy, registry, conversations, audiences),
             defaults=Defaults(settings.realtime.sender, typed=settings.realtime.text == "typed"),
             clock=timing.clock,
         )
         metrics = Metrics()
-        policy = access.Policy.OPEN if settings.access == "open" else access.Policy.CLOSED
-        dispatcher = Dispatcher(services, policy, Requests(database, timing.clock), metrics)
+        dispatcher = Dispatcher(services, Requests(database, timing.clock), metrics)
         yield Bridge(services, dispatcher, metrics, server)
 
 
@@ -197,7 +208,7 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
         post = poster(slack.outbound)
-        core = await parts.enter_async_context(bridge(settings, post, timing=timing))
+        core = await parts.enter_async_context(bridge(settings, post, slack.people.owner, timing=timing))
         inbound = await parts.enter_async_context(from_slack(settings, slack, core))
         routes = figures(core)
         if settings.slack.app_token is not None:
@@ -256,9 +267,12 @@ async def to_slack(settings: AppSettings) -> AsyncIterator[Slack]:
     """The way to Slack."""
     token = settings.slack.bot_token.get_secret_value() if settings.slack.bot_token else None
     web = SlackWeb(token, settings.slack.api_url)
+    outbound = Outbound(web, settings.slack.locale, translation)
+    people = People.of(settings, web, outbound)
     try:
-        yield Slack(web, Outbound(web, settings.slack.locale, translation), People(web))
+        yield Slack(web, outbound, people)
     finally:
+        await people.close()
         await web.close()
 
 
@@ -304,7 +318,7 @@ async def run(settings: AppSettings, words: Sequence[str], actor: str | None) ->
         invocation = Invocation(
             id=new_invocation_id(),
             request=f"terminal:{new_invocation_id()}{new_invocation_id()}",
-            actor=Actor(f"terminal:{actor or getpass.getuser()}"),
+            actor=Actor(f"{TERMINAL}{actor or getpass.getuser()}", standing=Standing.KEEPER),
             place=Place(),
             trigger=Trigger.TERMINAL,
             at=now_ms(),

@@ -1,5 +1,6 @@
 """The `imbridge` program: parses its words and calls; imports what is heavy only where it is used."""
 
+import gc
 import secrets
 import sys
 from collections.abc import Coroutine
@@ -174,6 +175,8 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def main() -> NoReturn:
     """The console script: problems of the configuration are listed, without a traceback."""
+    # Imports leave no garbage; looking for it is a seventh of the start. `run` of bridge.listen turns it on again.
+    gc.disable()
     try:
         cli()
     except BadConfiguration as error:

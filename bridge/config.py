@@ -244,6 +244,8 @@ def _set_beside(document: dict[str, Any], folder: Path) -> None:
 def _problem(error: ErrorDetails, document: Document) -> Problem:
     variable = next((name for name, place in ENVIRONMENT.items() if error["loc"] == place), None)
     at = document.known(error["loc"])
+    if error["type"] == "missing":
+        at = (*at, error["loc"][-1])
     if error["type"] == "extra_forbidden":
         message = f"unknown key {str(at[-1])!r}{_nearest(at)}"
     else:

@@ -9,6 +9,7 @@ from bridge.reply import Reply
 
 if TYPE_CHECKING:
     from bridge.audiences import Audiences
+    from bridge.authority import Authority
     from bridge.clock import Clock
     from bridge.commands import Registry
     from bridge.conversations import Conversations
@@ -38,6 +39,7 @@ class Services:
     schedules: "Schedules"
     audiences: "Audiences"
     registry: "Registry"
+    authority: "Authority"
     defaults: Defaults
     clock: "Clock"
 

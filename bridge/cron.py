@@ -72,6 +72,7 @@ class FireState(StrEnum):
 
     claimed ──► done
     asking ──► asked ──► claimed (a person says so) | skipped
+    claimed ──► asked (that person may not run it)
     skipped (before its time)
     """
 

@@ -44,7 +44,7 @@ async def demo(settings: AppSettings) -> None:
         world = await _world(settings, installed, f"{workspace.base_url}/api/")
         slack = await parts.enter_async_context(app.to_slack(world))
         post = app.poster(slack.outbound)
-        core = await parts.enter_async_context(app.bridge(world, post, FOLDER))
+        core = await parts.enter_async_context(app.bridge(world, post, slack.people.owner, FOLDER))
         inbound = await parts.enter_async_context(app.from_slack(world, slack, core))
         requests.routes.append(Route("/slack/events", SlackDoor(inbound.app, installed.signing_secret)))
 

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Protocol
 
-from bridge import access
+from bridge.access import Decision, Verdict
 from bridge.commands import Effect
 from bridge.context import Context, Services, Tell
-from bridge.errors import BridgeError, NotUnderstood, Refused
+from bridge.errors import DENIED, BridgeError, NotUnderstood, Refused
 from bridge.explain import explain
 from bridge.invocation import Invocation
 from bridge.metrics import Metrics
@@ -33,11 +33,8 @@ class Requests(Protocol):
 class Dispatcher:
     """Runs invocations; one instance serves every door."""
 
-    def __init__(
-        self, services: Services, policy: access.Policy, requests: Requests, metrics: Metrics
-    ) -> None:
+    def __init__(self, services: Services, requests: Requests, metrics: Metrics) -> None:
         self._services = services
-        self._policy = policy
         self._requests = requests
         self._metrics = metrics
 
@@ -48,7 +45,7 @@ class Dispatcher:
         try:
             understood = self._understand(invocation)
             name = understood.command.name
-            await self._authorize(understood, invocation)
+            understood = await self._authorized(understood, invocation)
             context = Context.of(self._services, invocation, tell)
             reply = await understood.command.call(context, understood.arguments)
         except NotUnderstood as error:
@@ -67,12 +64,13 @@ class Dispatcher:
         reading = Reading(invocation.at, invocation.actor.zone or "UTC")
         return understand(line_of(invocation, registry), registry, reading)
 
-    async def _authorize(self, understood: Understood, invocation: Invocation) -> None:
-        decision = access.decide(self._policy, understood.command, invocation, understood.arguments)
-        if not decision.allowed:
-            raise Refused(decision.why, code="denied")
+    async def _authorized(self, understood: Understood, invocation: Invocation) -> Understood:
+        """The command as it was decided about. Refused: it may not be run, or this request has acted before."""
+        understood, decision = await self._services.authority.decide(understood, invocation)
+        _refuse_unless_allowed(decision, understood.command.name)
         if understood.command.effect in CLAIMED_HERE and not await self._requests.claim(invocation.request):
             raise Refused(phrase("This request was carried out already."), code="repeated")
+        return understood
 
     def _failed(self, error: Exception, invocation: Invocation, name: str) -> Reply:
         known = error if isinstance(error, BridgeError) else explain(error)
@@ -88,6 +86,22 @@ class Dispatcher:
                 fault,
             )
         )
+
+
+def _refuse_unless_allowed(decision: Decision, name: str) -> None:
+    match decision.verdict:
+        case Verdict.ALLOWED:
+            return
+        case Verdict.CONFIRM | Verdict.APPROVE:
+            raise Refused(decision.why, hint=phrase("That can't be given yet."), code=DENIED)
+        case Verdict.DENIED:
+            nearest = min(decision.near, key=lambda each: len(each.misses), default=None)
+            hint = (
+                phrase("The rule {rule} asks for: {needed}.", rule=Code(nearest.rule), needed=nearest.needed)
+                if nearest
+                else phrase("See more with {why}.", why=Code(f"why {name}"))
+            )
+            raise Refused(decision.why, hint=hint, code=DENIED)
 
 
 Dispatch = Callable[[Invocation, Tell], Awaitable[Reply]]

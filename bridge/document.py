@@ -54,11 +54,11 @@ class Document:
         return f"{self.path}:{line} {shown}" if line else f"{self.path} {shown}".rstrip()
 
     def known(self, at: Keys) -> Keys:
-        """A path without the steps that stand nowhere in the file, such as the name of a union's branch; its end stays."""
+        """A path without the steps that are none of the file, such as a union's branch."""
         found: Keys = ()
-        for step in at[:-1]:
+        for step in at:
             found = (*found, step) if (*found, step) in self.lines else found
-        return (*found, *at[-1:])
+        return found
 
 
 class _Loader(yaml.SafeLoader):

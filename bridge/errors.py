@@ -34,6 +34,10 @@ class NotUnderstood(BridgeError):
     command = ""
 
 
+DENIED = "denied"
+"""The code of a refusal because the actor may not."""
+
+
 class Refused(BridgeError):
     """Understood, but not allowed, not possible or not sensible; nothing was done."""
 

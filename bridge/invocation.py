@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+TERMINAL = "terminal:"
+"""How the id of an actor at the terminal begins."""
+
 
 class Trigger(StrEnum):
     """How an invocation came about; access rules can tell them apart."""

@@ -14,9 +14,9 @@ from bridge.alarms import AlarmClock, Due, look
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
 from bridge.cron import Fire, FireState, Interrupted, Known, Schedule, fires_after, parse_when
-from bridge.errors import Refused
+from bridge.errors import DENIED, Refused
 from bridge.identifiers import new_invocation_id
-from bridge.invocation import Actor, Invocation, Place, Trigger
+from bridge.invocation import TERMINAL, Actor, Invocation, Place, Standing, Trigger
 from bridge.phrases import Code, Moment, phrase
 from bridge.reply import Button, Buttons, Hint, Paragraph, Quote, Reply, Tone
 
@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 Dispatch: TypeAlias = Callable[[Invocation, Tell], Awaitable[Reply]]
 Post: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
-
+Find: TypeAlias = Callable[[str], Awaitable[Actor]]
+"""Who somebody is by now, by Slack user id."""
 COMING_SHOWN = 5
 LATE_MS = 5_000
 """From here on a fire says that it is late."""
@@ -43,11 +44,20 @@ FOLLOW_SECONDS = 2.0
 class Schedules:
     """The schedules of all replicas, and in a process that has started them, their alarms."""
 
-    def __init__(self, store: "ScheduleStore", dispatch: Dispatch, post: Post, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        store: "ScheduleStore",
+        dispatch: Dispatch,
+        post: Post,
+        clock: Clock = now_ms,
+        *,
+        find: Find | None = None,
+    ) -> None:
         self._store = store
         self._dispatch = dispatch
         self._post = post
         self._clock = clock
+        self._find = find or _unfound
         self._alarms = AlarmClock(self._ring, clock)
         self._known: dict[str, Known] = {}
         self._revision = -1
@@ -136,18 +146,23 @@ class Schedules:
         return coming[0]
 
     async def run(self, name: str, invocation: Invocation, tell: Tell, instant: int | None = None) -> Reply:
-        """Run it now, beside its times, or run the missed fire that is asked about.
+        """Run it now, beside its times, or run the missed fire that is asked about; as whoever says so.
 
         Refused: there is no such schedule or fire, or somebody has decided already.
         """
         schedule = await self.show(name)
+        actor = replace(invocation.actor, zone=schedule.zone)
+        asked = replace(invocation, actor=actor, at=self._clock(), line=schedule.line, words=())
         if instant is None:
-            return await self._dispatch(self._invocation(schedule, invocation.request), tell)
+            return await self._dispatch(asked, tell)
         fire = Fire(name, instant)
         await self._decided(fire, FireState.CLAIMED)
         with self._carrying(fire):
-            reply = await self._dispatch(self._invocation(schedule, fire.request), tell)
-            await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
+            reply = await self._dispatch(replace(asked, request=fire.request), tell)
+            denied = reply.failure is not None and reply.failure.code == DENIED
+            # Who may not run it has not answered the question either.
+            state = FireState.ASKED if denied else FireState.DONE
+            await self._store.settle(fire, state, of=FireState.CLAIMED)
             return reply
 
     async def _decided(self, fire: Fire, state: FireState) -> None:
@@ -254,7 +269,7 @@ class Schedules:
         """Carry out a claimed fire and post what came of it."""
         late = self._clock() - fire.instant
         log.info("schedule %s fires, due %d ms ago", schedule.name, late)
-        reply = await self._dispatch(self._invocation(schedule, fire.request), _untold)
+        reply = await self._dispatch(await self._invocation(schedule, fire.request), _untold)
         await self._say(schedule, _marked(reply, fire, late, earlier))
         await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
 
@@ -270,16 +285,22 @@ class Schedules:
             # What was done stays done: a channel that cannot be reached must not make it happen again.
             log.exception("schedule %s: its result could not be posted", schedule.name)
 
-    def _invocation(self, schedule: Schedule, request: str) -> Invocation:
+    async def _invocation(self, schedule: Schedule, request: str) -> Invocation:
         return Invocation(
             id=new_invocation_id(),
             request=request,
-            actor=Actor(f"schedule:{schedule.name}", schedule.name, zone=schedule.zone),
+            actor=replace(await self._author(schedule), zone=schedule.zone),
             place=schedule.place,
             trigger=Trigger.SCHEDULE,
             at=self._clock(),
             line=schedule.line,
         )
+
+    async def _author(self, schedule: Schedule) -> Actor:
+        """Whoever made it in Slack, with what they are by now; else somebody who holds the keys."""
+        if schedule.owner and not schedule.owner.startswith(TERMINAL):
+            return await self._find(schedule.owner)
+        return Actor(f"schedule:{schedule.name}", schedule.name, standing=Standing.KEEPER)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -290,6 +311,11 @@ class Schedules:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a schedule's fire failed", exc_info=error)
+
+
+async def _unfound(user: str) -> Actor:
+    """Where nobody can be asked, nothing is known of anybody."""
+    return Actor(user)
 
 
 async def _untold(_: Reply) -> None:

@@ -1,5 +1,6 @@
 """Conversations: create, list, show, change, delete."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from bridge.commands import Effect, Help, command
@@ -175,9 +176,9 @@ def _clients(ids: tuple[str, ...]) -> Value:
 
 
 def _shown(value: object) -> Value:
-    return (
-        value if isinstance(value, str | int | float) and not isinstance(value, bool) else Code(repr(value))
-    )
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    return Code(json.dumps(value, ensure_ascii=False))
 
 
 @command(

@@ -83,8 +83,10 @@ async def export(
     folder = ExportFolder(path, app_id)
     try:
         kept = next_round(folder.tables.get(MESSAGES))
-        folder.begin({MESSAGES: kept} if kept else {})
+        resumed = folder.begin({MESSAGES: kept} if kept else {})
         await pull_classes(folder, client)
+        if resumed and MESSAGES in folder.tables:
+            await _catch_up(folder, client)
         for name, pull in STEPS:
             if not folder.is_done(name):
                 await pull(folder, client)
@@ -105,8 +107,18 @@ async def export(
         return Summary(counts, dict(folder.missing))
     except RealtimeError as error:
         raise Stopped(f"{error}. What was read is kept: run the same command again to go on.") from error
+    except OSError as error:
+        raise Stopped(f"{path} cannot be written: {error}. Run the same command again to go on.") from error
     finally:
         folder.close()
+
+
+async def _catch_up(folder: ExportFolder, client: RealtimeClient) -> None:
+    """Ends a history that was cut off, and lets it be read once more for what came after it was begun."""
+    if not folder.is_done(MESSAGES):
+        await pull_messages(folder, client)
+    if (kept := next_round(folder.tables[MESSAGES])) is not None:
+        folder.again(MESSAGES, kept)
 
 
 async def _fetch_files(folder: ExportFolder, rules: Rules) -> dict[str, int]:

@@ -130,7 +130,11 @@ class ExportFolder:
         except OSError:
             self._lock.close()
             raise Stopped(f"another export is writing into {path}") from None
-        self._progress = self._read(app_id)
+        try:
+            self._progress = self._read(app_id)
+        except Stopped:
+            self._lock.close()
+            raise
 
     def _read(self, app_id: str) -> State:
         found = self.path / PROGRESS
@@ -161,15 +165,10 @@ class ExportFolder:
         missing: dict[str, str] = self._progress["missing"]
         return missing
 
-    def begin(self, kept: Mapping[str, State]) -> None:
-        """Goes on with a round that was cut off, or begins the next; `kept` is what tables that grow build upon."""
+    def begin(self, kept: Mapping[str, State]) -> bool:
+        """Goes on with a round that was cut off, and says so, or begins the next, which builds upon `kept`."""
         if self._progress["round"] and not (self.path / MANIFEST).exists():
-            for name in kept.keys() & set(self._progress["done"]):
-                # It ended before the cut, and may have grown at its source since.
-                self._progress["done"].remove(name)
-                self.tables[name] = kept[name]
-            self.save()
-            return
+            return True
         self._progress |= {
             "round": self._progress["round"] + 1,
             "done": [],
@@ -179,6 +178,13 @@ class ExportFolder:
         self.save()
         (self.path / MANIFEST).unlink(missing_ok=True)
         sync_folder(self.path)
+        return False
+
+    def again(self, step: str, kept: State) -> None:
+        """Lets a step that has ended go on from an earlier state, since its source may have grown."""
+        self._progress["done"].remove(step)
+        self.tables[step] = kept
+        self.save()
 
     def is_done(self, step: str) -> bool:
         """Whether a step of this round has ended."""

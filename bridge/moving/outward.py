@@ -30,7 +30,7 @@ AT_ONCE = 8
 """Conversations, or threads, that are asked about at a time; their answers are in memory together."""
 
 _LIST_PAGE = 100
-_THREAD_PAGE = 250
+_THREAD_PAGE = 100
 """So that the pages of all threads that are asked about at a time take no more memory than one of the history."""
 
 _IM_CODES = range(4101, 5000)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -33,6 +34,7 @@ ORDER = (SUBSCRIPTIONS, SILENCES, BLACKLISTS, MESSAGES, THREADS, BROADCASTS)
 LONGEST_LINE = 20 * 1024 * 1024
 """Bytes; an object has at most 16 MB."""
 
+_BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError)
 _CLASS = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,127}\Z")
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -94,7 +96,7 @@ def tables(path: Path) -> Iterator[Rows]:
                 content = archive.extractfile(member)
                 if content is not None:
                     yield Rows(member.name, table, _lines(content))
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise Stopped(f"{path} cannot be read: {error}") from error
 
 
@@ -117,16 +119,23 @@ def _table(name: str) -> str | None:
 
 def _lines(content: IO[bytes]) -> Iterator[Line]:
     number = 0
-    while text := content.readline(LONGEST_LINE):
+    while text := _read(content):
         number += 1
         if len(text) == LONGEST_LINE and not text.endswith(b"\n"):
-            while (rest := content.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+            while (rest := _read(content)) and not rest.endswith(b"\n"):
                 pass
             yield Line(number, None)
         elif text.strip() and not text.startswith(
             b"#"
         ):  # the console's files may open with a line that names the class
             yield Line(number, text)
+
+
+def _read(content: IO[bytes]) -> bytes:
+    try:
+        return content.readline(LONGEST_LINE)
+    except _BROKEN as error:
+        raise Stopped(f"what was to be moved in cannot be read on: {error}") from error
 
 
 def files(path: Path) -> Iterator[Path]:

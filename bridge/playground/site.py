@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.commands import Command
+from bridge.locale import translation
 from bridge.playground import model
 from bridge.playground.model import Change, Exchange, Json
 from bridge.playground.phones import Phones
@@ -29,6 +30,7 @@ BODY_BYTES = 100_000
 SHOWN_BYTES = 4_000
 """What the raw strip shows of a body."""
 EXCHANGES = 40
+LANGUAGES = ("en", "zh-CN")
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS = {
     "Content-Security-Policy": (
@@ -254,14 +256,14 @@ def command_json(command: Command) -> Json:
     return {
         "name": command.name,
         "usage": command.usage,
-        "summary": command.summary,
+        "summary": _in_each_language(command.summary),
         "examples": list(command.examples),
         "parameters": [
             {
                 "word": each.word,
                 "noun": each.noun,
                 "usage": each.usage,
-                "help": each.help,
+                "help": _in_each_language(each.help),
                 "option": each.option,
                 "flag": each.flag,
                 "many": each.many,
@@ -271,6 +273,11 @@ def command_json(command: Command) -> Json:
             for each in command.parameters
         ],
     }
+
+
+def _in_each_language(words: str) -> Json:
+    """Words by the page's languages; none where there are none."""
+    return {each: translation(each)(words, None, 1) for each in LANGUAGES} if words else {}
 
 
 def user_json(user: model.User) -> Json:

@@ -9,7 +9,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.server import (
     batch,
@@ -25,15 +26,16 @@ from bridge.server import (
     users,
 )
 from bridge.server.broadcasts import Broadcasts
+from bridge.server.bus import Bus
 from bridge.server.conversations import Conversations
-from bridge.server.engine import Engine
+from bridge.server.engine import POSTGRESQL, Engine
 from bridge.server.errors import METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
 from bridge.server.http import BrowserForm, ErrorBoundary, answer, failure
 from bridge.server.messages import Messages
 from bridge.server.migrations import migrate
 from bridge.server.objects import Objects
 from bridge.server.outward import Outward
-from bridge.server.presence import Presence
+from bridge.server.presence import Direct, Presence
 from bridge.server.push import Pushes
 from bridge.server.quotas import Quotas
 from bridge.server.retention import Retention
@@ -41,13 +43,24 @@ from bridge.server.settings import ServerSettings
 from bridge.server.storage import Storage
 from bridge.server.times import iso
 from bridge.server.upstream import Upstream
-from bridge.server.wire import socket
 from bridge.server.wire.socket import Sockets
 from bridge.server.writer import Writer
 
 log = logging.getLogger(__name__)
 
 ROUTE_TTL_SECONDS = 3600
+
+
+class FrontDoor:
+    """HTTP and WebSocket part here: the layers around HTTP would cost each open socket 5 KB and do nothing for it."""
+
+    def __init__(self, http: ASGIApp, sockets: Sockets) -> None:
+        self._http = http
+        self._sockets = sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._sockets if scope["type"] == "websocket" else self._http
+        await door(scope, receive, send)
 
 
 class Server:
@@ -61,17 +74,18 @@ class Server:
         self.conversations = Conversations(self.objects)
         self.storage = Storage(self.objects, self.conversations)
         self.quotas = Quotas(settings.plan, self.clock)
-        broadcast_log = Broadcasts(engine, self.clock)
-        self.presence = Presence(broadcast_log.owed, partial(subscribers.among, engine))
+        self.broadcasts = Broadcasts(engine, self.clock)
+        self.presence = Presence(self.broadcasts.owed, partial(subscribers.among, engine))
         self.outward = Outward(settings, engine, self.presence)
         self.hooks = self.outward.functions
         self.upstream = Upstream(engine, self.objects, self.hooks, self.outward.webhook, self.clock)
         writer = Writer(engine, self.clock, self.quotas, self.presence, Pushes(self.outward.push))
-        self.messages = Messages(engine, writer, self.hooks, broadcast_log.delivered)
+        self.messages = Messages(engine, writer, self.hooks, self.broadcasts.delivered)
         days = settings.history_days
         self.retention = None if days is None else Retention(engine, self.clock, days)
         self.sockets = Sockets(self)
-        self.asgi = Starlette(
+        self.bus: Bus | None = None
+        http = Starlette(
             routes=ROUTES,
             middleware=[
                 Middleware(
@@ -87,7 +101,8 @@ class Server:
             ],
             exception_handlers={ServiceError: _refused, HTTPException: _unrouted},
         )
-        self.asgi.state.server = self
+        http.state.server = self
+        self.asgi: ASGIApp = FrontDoor(http, self.sockets)
 
     @classmethod
     async def start(cls, settings: ServerSettings) -> "Server":
@@ -98,13 +113,30 @@ class Server:
         except BaseException:
             await engine.close()
             raise
-        return cls(settings, engine)
+        server = cls(settings, engine)
+        if engine.dialect == POSTGRESQL:
+            await server.join_others()
+        return server
+
+    async def join_others(self) -> None:
+        """Becomes one service with the other processes on the same database."""
+
+        async def heard(broadcast: Direct) -> None:
+            await self.broadcasts.delivered(broadcast, self.presence.devices)
+
+        try:
+            self.bus = await Bus.start(self.engine.sqlalchemy.url, self.presence, heard)
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Ends every connection and lets go of the database; requests under way have to be over."""
         self.presence.close()
         await self.sockets.close()
         await self.messages.close()
+        if self.bus is not None:
+            await self.bus.close()
         await self.outward.close()
         if self.retention is not None:
             await self.retention.close()
@@ -146,7 +178,6 @@ async def _unrouted(_: Request, problem: Exception) -> Response:
 ROUTES = [
     Route("/healthz", healthz),
     Route("/v1/route", route),
-    WebSocketRoute("/", socket.connect),
     Route("/1.1/date", date),
     *users.routes,
     *classes.routes,

@@ -60,7 +60,7 @@ class Broadcasts:
             )
         return owed
 
-    async def delivered(self, stored: Stored, reached: Sequence[tuple[str, str]]) -> None:
+    async def delivered(self, stored: Stored | Direct, reached: Sequence[tuple[str, str]]) -> None:
         """Notes that devices (client id and device) got a broadcast, so that their next login does not repeat it."""
         position = tuple_(stored.timestamp, stored.msg_id)
         ordered = sorted(set(reached))

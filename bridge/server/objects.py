@@ -22,7 +22,7 @@ from bridge.server.errors import (
     DUPLICATE_VALUE,
     FORBIDDEN,
 )
-from bridge.server.http import JsonObject, check_text
+from bridge.server.http import JsonObject, check_text, to_json
 from bridge.server.operators import RelationChange, apply
 from bridge.server.rows import (
     OWN_KEYS,
@@ -41,6 +41,8 @@ from bridge.server.where import condition, is_narrow
 
 DEFAULT_LIMIT = 100
 MAX_ORDER_KEYS = 10
+MOST_KEPT, LONGEST_KEPT = 128, 1000
+"""How many statements are kept, and how long the JSON of their `where` may be."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Objects:
         self._dialect = dialect
         self._clock = clock
         self._known_classes: set[str] = set()
+        self._statements: dict[tuple[object, ...], Select[Any]] = {}
 
     async def create(
         self,
@@ -103,10 +106,7 @@ class Objects:
 
     async def find(self, connection: AsyncConnection, query: Query, access: Access) -> list[JsonObject]:
         """The objects that meet the query and that the caller may read; code 101 for a class that does not exist."""
-        scope = Scope(check_class_name(query.class_name), self._dialect, access)
-        statement = self._matching(scope, query)
-        statement = statement.order_by(*_ordering(scope, query)).limit(query.limit).offset(query.skip)
-        rows = [served(row) for row in await connection.execute(statement)]
+        rows = [served(row) for row in await connection.execute(self._finding(query, access))]
         if not rows:
             await self._require_class(connection, query.class_name)
         return rows
@@ -193,6 +193,21 @@ class Objects:
             relations.c.target_id == target.object_id,
         )
         return list((await connection.execute(query)).scalars())
+
+    def _finding(self, query: Query, access: Access) -> Select[Any]:
+        """The SQL of a query. What is asked again is written once: that takes as long as running it, answer and all."""
+        where = to_json(query.where)
+        asked = (query.class_name, where, query.order, query.limit, query.skip, query.kind, access)
+        statement = self._statements.get(asked)
+        if statement is None:
+            scope = Scope(check_class_name(query.class_name), self._dialect, access)
+            statement = self._matching(scope, query).order_by(*_ordering(scope, query))
+            statement = statement.limit(query.limit).offset(query.skip)
+            if len(where) <= LONGEST_KEPT:
+                if len(self._statements) == MOST_KEPT:
+                    self._statements.clear()
+                self._statements[asked] = statement
+        return statement
 
     def _select(self, scope: Scope) -> Select[Any]:
         return select(objects).where(objects.c.class_name == scope.class_name, scope.readable())

@@ -27,7 +27,7 @@ AT_ONCE = 8
 LOOK_SECONDS = 5.0
 """How often a door looks for what another process has left behind."""
 
-_HELD_MS = 30_000
+_HELD_MS = 20_000
 """How long a letter is somebody's: longer than one call and the wait after it."""
 
 _LOCK = 0x72746F00  # "rto" and the door: any number that nobody else locks

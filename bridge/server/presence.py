@@ -9,7 +9,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 QUEUE_EVENTS = 1000
 """How many events may wait for one connection before it counts as too slow."""
@@ -171,6 +171,19 @@ class Closing:
 class Connection:
     """One device's end of the fan-out: iterate over its events until it is closed; `closing` then says why."""
 
+    __slots__ = (
+        "_capacity",
+        "_events",
+        "_owed",
+        "_waiter",
+        "client_id",
+        "closing",
+        "device",
+        "rooms",
+        "session",
+        "tag",
+    )
+
     def __init__(self, client_id: str, origin: Origin, capacity: int) -> None:
         self.client_id = client_id
         self.device = origin.device
@@ -181,7 +194,7 @@ class Connection:
         self._capacity = capacity
         self._events: deque[Event] = deque()
         self._owed: frozenset[str] = frozenset()
-        self._changed = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, event: Event) -> None:
         """Queues an event; a connection whose queue is full is closed instead, so it holds up nobody."""
@@ -192,7 +205,7 @@ class Connection:
             self.close(Closing(SLOW, "too slow"))
             return
         self._events.append(event)
-        self._changed.set()
+        self._wake()
         if isinstance(event, Kick):
             self.close(Closing(event.code, event.reason))
 
@@ -200,7 +213,7 @@ class Connection:
         """Ends the connection: what is queued can still be read, nothing new is queued."""
         if self.closing is None:
             self.closing = closing
-            self._changed.set()
+            self._wake()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
@@ -209,9 +222,13 @@ class Connection:
         while not self._events:
             if self.closing is not None:
                 raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
         return self._events.popleft()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _had(self, event: Event) -> bool:
         if isinstance(event, Direct) and event.msg_id in self._owed:
@@ -223,13 +240,40 @@ class Connection:
         """Puts what was owed first; a broadcast that arrives live as well, before or after, is kept once."""
         self._owed = frozenset(event.msg_id for event in owed)
         self._events = deque((*owed, *(event for event in self._events if not self._had(event))))
-        self._changed.set()
+        self._wake()
+
+
+class Elsewhere(Protocol):
+    """The other processes of the same service; the methods are those of `Bus`."""
+
+    async def forward(self, event: Event, target: Target) -> None:
+        """Hands an event to all of them."""
+
+    def came(self, client_id: str, room: str | None = None) -> None:
+        """Tells them who is here."""
+
+    def went(self, client_id: str, room: str | None = None) -> None:
+        """Tells them who is not here any more."""
+
+    def expel(self, room: str, client_ids: Iterable[str]) -> None:
+        """Takes clients out of a chatroom there as well."""
+
+    @property
+    def clients(self) -> set[str]:
+        """Who is online there."""
+
+    def online(self, client_id: str) -> bool:
+        """Whether a client is."""
+
+    def in_room(self, room: str) -> set[str]:
+        """Who is in a chatroom there."""
 
 
 class Presence:
-    """The connections of this process, by client and by chatroom."""
+    """The connections of this process, by client and by chatroom; and of others', who is online where."""
 
     def __init__(self, owed: Owed, subscribed: Subscribed) -> None:
+        self.elsewhere: Elsewhere | None = None
         self._owed = owed
         self._subscribed = subscribed
         self._clients: dict[str, list[Connection]] = {}
@@ -241,7 +285,10 @@ class Presence:
         """Brings a device online; its first events are the broadcasts that it missed."""
         connection = Connection(client_id, Origin(origin) if isinstance(origin, str) else origin, capacity)
         # Online first, asked second: a broadcast between the two arrives twice and is kept once, never missed.
-        self._clients.setdefault(client_id, []).append(connection)
+        devices = self._clients.setdefault(client_id, [])
+        devices.append(connection)
+        if self.elsewhere is not None and len(devices) == 1:
+            self.elsewhere.came(client_id)
         try:
             connection._open(await self._owed(client_id, connection.device))
         except BaseException:
@@ -259,11 +306,15 @@ class Presence:
             others.remove(connection)
             if not others:
                 del self._clients[connection.client_id]
+                if self.elsewhere is not None:
+                    self.elsewhere.went(connection.client_id)
 
     def join(self, connection: Connection, room: str) -> None:
         """Puts a connection into a chatroom."""
         connection.rooms.add(room)
         self._rooms.setdefault(room, set()).add(connection)
+        if self.elsewhere is not None:
+            self.elsewhere.came(connection.client_id, room)
 
     def leave(self, connection: Connection, room: str) -> None:
         """Takes a connection out of a chatroom."""
@@ -271,41 +322,68 @@ class Presence:
         members = self._rooms.get(room)
         if members is not None:
             members.discard(connection)
+            if self.elsewhere is not None and all(one.client_id != connection.client_id for one in members):
+                self.elsewhere.went(connection.client_id, room)
             if not members:
                 del self._rooms[room]
 
-    def expel(self, room: str, client_ids: Iterable[str]) -> None:
-        """Takes every connection of these clients out of a chatroom."""
+    def expel(self, room: str, client_ids: Sequence[str]) -> None:
+        """Takes every connection of these clients out of a chatroom, wherever they are connected."""
+        self.expel_here(room, client_ids)
+        if self.elsewhere is not None:
+            self.elsewhere.expel(room, client_ids)
+
+    def expel_here(self, room: str, client_ids: Iterable[str]) -> None:
+        """The same in this process alone."""
         for client_id in client_ids:
             for connection in self._clients.get(client_id, ()):
                 self.leave(connection, room)
 
     def online(self, client_ids: Iterable[str]) -> list[str]:
         """Those of the given clients that are online, in the given order."""
-        return [client_id for client_id in client_ids if client_id in self._clients]
+        return [client_id for client_id in client_ids if self._is_online(client_id)]
+
+    def _is_online(self, client_id: str) -> bool:
+        if client_id in self._clients:
+            return True
+        return self.elsewhere is not None and self.elsewhere.online(client_id)
+
+    @property
+    def here(self) -> tuple[list[str], dict[str, set[str]]]:
+        """The clients that are online in this process, and those in each chatroom."""
+        rooms = {room: {one.client_id for one in members} for room, members in self._rooms.items()}
+        return [*self._clients], rooms
 
     @property
     def devices(self) -> list[tuple[str, str]]:
-        """Client id and device of every connection."""
+        """Client id and device of every connection of this process."""
         return [(one.client_id, one.device) for every in self._clients.values() for one in every]
 
     @property
     def count(self) -> int:
         """How many clients are online."""
-        return len(self._clients)
+        if self.elsewhere is None:
+            return len(self._clients)
+        return len(self.elsewhere.clients | self._clients.keys())
 
     def room_count(self, room: str) -> int:
         """How many clients have joined a chatroom."""
-        return len({connection.client_id for connection in self._rooms.get(room, ())})
+        return len(self._in_room(room))
+
+    def _in_room(self, room: str) -> set[str]:
+        here = {connection.client_id for connection in self._rooms.get(room, ())}
+        return here if self.elsewhere is None else here | self.elsewhere.in_room(room)
 
     def room_sample(self, room: str, most: int) -> list[str]:
         """At most so many of a chatroom's clients, picked at random, sorted."""
-        members = sorted({connection.client_id for connection in self._rooms.get(room, ())})
+        members = sorted(self._in_room(room))
         return sorted(random.sample(members, min(most, len(members))))
 
     async def publish(self, event: Event, target: Target) -> None:
         """Sends an event to its targets, wherever they are connected."""
         await self.deliver(event, target)
+        if self.elsewhere is not None:
+            await self.elsewhere.forward(event, target)
 
     async def deliver(self, event: Event, target: Target) -> None:
         """Queues an event at this process's connections; ids that are not online here are passed over."""

@@ -30,8 +30,9 @@ class Connection(aiosqlite.Connection):
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         opening, self.opening = self.opening, None
         if opening is None:
-            return await super()._execute(fn, *args, **kwargs)
-        return await super()._execute(_both, partial(self._conn.execute, opening), partial(fn, *args, **kwargs))
+            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        begin = partial(self._conn.execute, opening)
+        return await super()._execute(_both, begin, partial(fn, *args, **kwargs))  # type: ignore[no-untyped-call]
 
 
 class Cursor(aiosqlite.Cursor):
@@ -41,7 +42,8 @@ class Cursor(aiosqlite.Cursor):
 
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
         """Execute one statement and fetch what it gives, in one visit."""
-        self._rows = await self._execute(_fetched, self._cursor, sql, parameters or ())
+        visit = self._execute(_fetched, self._cursor, sql, parameters or ())  # type: ignore[no-untyped-call]
+        self._rows = await visit
         return self
 
     async def fetchall(self) -> Iterable[Any]:

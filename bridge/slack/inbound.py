@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from slack_bolt.async_app import AsyncApp
@@ -19,7 +19,7 @@ from bridge.clock import Clock, now_ms
 from bridge.config import SlackSettings
 from bridge.dispatch import Dispatch
 from bridge.errors import BridgeError, Refused
-from bridge.invocation import Invocation, Trigger
+from bridge.invocation import Invocation, Standing, Trigger
 from bridge.phrases import phrase
 from bridge.reply import Reply
 from bridge.slack.acknowledgement import Acknowledgements
@@ -126,9 +126,12 @@ class Inbound(AsyncMiddleware):
 
     async def _work(self, name: str, arrival: Arrival, answer: Answer) -> Reply:
         try:
-            if await self._is_foreign(arrival.teams):
+            foreign = await self._is_foreign(arrival.teams)
+            if foreign and not self._slack.people.is_named(arrival.user):
                 raise Refused(phrase("This bot serves another workspace."), code="foreign_team")
             actor = await self._slack.people.actor(arrival.user, arrival.name)
+            if foreign:
+                actor = replace(actor, standing=Standing.FOREIGN)
             answer.in_language(actor.locale)
             invocation = Invocation(
                 id=name,

@@ -67,9 +67,7 @@ async def test_commands_and_conversations_complete_by_mouse_and_by_keyboard(
     await expect(page.locator(".usage mark")).to_have_text("[TEXT]")
 
     await page.keyboard.type("早 --va")
-    await expect(page.get_by_role("option")).to_have_text(
-        ["--valid-tillWHENuntil when those who were offline still get it"]
-    )
+    await expect(page.get_by_role("option")).to_have_text(["--valid-tillWHEN离线用户在此之前上线仍会收到"])
     await page.keyboard.press("Enter")
     await expect(composer).to_have_value("/im broadcast news 早 --valid-till ")
     assert not stage.workspace.exchanges, "nothing was sent yet"

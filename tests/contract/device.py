@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.contract.service import APP_ID, Service
+from tests.contract.service import APP_ID
 
 PATIENCE = 10
 BITMAP = 0b10111011
@@ -53,7 +53,8 @@ class Device:
 
     async def say(self, cmd: str, op: str | None = None, **fields: Any) -> None:
         """Sends a command that has no answer."""
-        await self.socket.send(json.dumps({"cmd": cmd, **({"op": op} if op else {}), **fields}))
+        frame = {"cmd": cmd, **({"op": op} if op else {}), **fields}
+        await self.socket.send(json.dumps(frame, ensure_ascii=False))
 
     async def ask(self, cmd: str, op: str | None = None, **fields: Any) -> dict[str, Any]:
         """Sends a command and gives its answer; Refused when it is an error."""
@@ -120,13 +121,21 @@ class Device:
         await asyncio.wait_for(asyncio.shield(self._listening), PATIENCE)
 
 
-def address(service: Service) -> str:
+class Reachable(Protocol):
+    """A service, in whichever process."""
+
+    @property
+    def base_url(self) -> str:
+        """Where it is."""
+
+
+def address(service: Reachable) -> str:
     """Where the socket is."""
     return service.base_url.replace("http://", "ws://")
 
 
 @contextlib.asynccontextmanager
-async def plugged(service: Service, protocol: str = "lc.json.3", path: str = "/") -> AsyncIterator[Device]:
+async def plugged(service: Reachable, protocol: str = "lc.json.3", path: str = "/") -> AsyncIterator[Device]:
     """A connection without a session."""
     chosen = [Subprotocol(protocol)] if protocol else None
     async with connect(address(service) + path, subprotocols=chosen, compression=None) as socket:
@@ -138,7 +147,7 @@ async def plugged(service: Service, protocol: str = "lc.json.3", path: str = "/"
 
 @contextlib.asynccontextmanager
 async def online(
-    service: Service, client: str, protocol: str = "lc.json.3", **fields: Any
+    service: Reachable, client: str, protocol: str = "lc.json.3", **fields: Any
 ) -> AsyncIterator[Device]:
     """A connection with an open session."""
     async with plugged(service, protocol) as device:

@@ -111,11 +111,15 @@ async def populate(source: Source, messages: int) -> None:
         "ACL": {"*": {"read": True}},
     }
     await service.ok("POST", "/1.1/classes/_Conversation", json=twice)
-    await subscribe(service, news, *(f"c{number:02}" for number in range(60)))
+    await subscribe(service, news, *(f"c{number:02}" for number in range(25)))
     await subscribe(service, alerts, "tom", "mary")
     await _restrict(service, group, room, news)
     for start in range(0, messages, 200):
-        await asyncio.gather(*(send(service, group, f"第{number}条") for number in range(start, start + 200)))
+        drafts = (
+            Draft(reach=Reach.NORMAL, conv_id=group, sender="tom", data=f"第{number}条")
+            for number in range(start, start + 200)
+        )
+        await asyncio.gather(*map(service.server.messages.send, drafts))
     await send(service, room, "in the room", "chatroom")
     await _speak(service, news, alerts)
     await _attach(source, group)
@@ -144,7 +148,7 @@ async def _speak(service: Service, news: str, alerts: str) -> None:
     ):
         await send(service, conv_id, f"to {clients}", "service", to_clients=clients)
     for conv_id in (news, alerts):
-        body = {"from_client": "tom", "message": "to all subscribers"}
+        body = {"from_client": "tom", "message": "to all"}
         await service.ok("POST", f"{RTM}/service-conversations/{conv_id}/broadcasts", json=body)
     everyone = {"from_client": "tom", "conv_id": news, "message": "周六有晚会！"}
     await service.ok("POST", f"{RTM}/broadcasts", json=everyone)

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from bridge.clock import now_ms
 from bridge.server.app import Server
@@ -89,9 +90,17 @@ class _SocketServer(uvicorn.Server):
         await self.stop.wait()
 
 
+class Served(Protocol):
+    """Whatever has a front door."""
+
+    @property
+    def asgi(self) -> ASGIApp:
+        """The application."""
+
+
 @contextlib.asynccontextmanager
-async def on_a_socket(server: Server) -> AsyncIterator[str]:
-    """The server behind a real port of 127.0.0.1; gives its base URL."""
+async def on_a_socket(server: Served) -> AsyncIterator[str]:
+    """A server behind a real port of 127.0.0.1; gives its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     # asyncio does so only for sockets that name their protocol; without it each answer waits 40 ms for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

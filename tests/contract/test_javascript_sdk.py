@@ -201,7 +201,7 @@ async def test_temporary_conversations_carry_messages(sdk: Clients) -> None:
 
 
 async def test_a_second_login_with_the_same_tag_ends_the_first(
-    sdk: Clients, node: Path, service: Service
+    sdk: Clients, node: Path, socket_service: Service
 ) -> None:
     await sdk.do("tom", "open", options={"tag": "mobile"})
     async with clients(node, socket_service.base_url) as other:

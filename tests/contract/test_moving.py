@@ -1,29 +1,20 @@
 """Moving out and in: an export of the service's API, and what it is in our own server."""
 
 import asyncio
-import gzip
-import io
 import json
-import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from bridge.moving.downloads import Downloads, NotHad, Rules, is_public
-from bridge.moving.export import Summary, export
+from bridge.moving.export import export
 from bridge.moving.folder import Stopped
-from bridge.moving.inward import Outcome, Target, move_in
-from bridge.realtime.client import Credentials, RealtimeClient
-from bridge.server.app import Server
-from bridge.server.settings import UNLIMITED, ServerSettings
 from tests.contract.messaging import send
+from tests.contract.moving_ends import HERE, arrive, empty_server, move_out
 from tests.contract.moving_stage import (
     MESSAGES,
-    PICTURE,
     Source,
     everything,
     imbridge,
@@ -32,10 +23,7 @@ from tests.contract.moving_stage import (
     source_app,
     too_many,
 )
-from tests.contract.service import APP_ID, APP_KEY, MASTER_KEY, Clock, Service
-
-HERE = Rules(private_addresses=True)
-PUBLIC_URL = "http://im.test"
+from tests.contract.service import Service
 
 
 @pytest.fixture
@@ -52,29 +40,8 @@ async def small(tmp_path: Path) -> AsyncIterator[Source]:
 
 @pytest.fixture
 async def target(pair: tuple[str, str], tmp_path: Path) -> AsyncIterator[Service]:
-    """An empty server that serves files."""
-    settings = ServerSettings(
-        APP_ID, APP_KEY, MASTER_KEY, pair[0], plan=UNLIMITED, files_folder=tmp_path / "served"
-    )
-    server = await Server.start(settings)
-    transport = httpx.ASGITransport(server.asgi)
-    async with httpx.AsyncClient(base_url=PUBLIC_URL, transport=transport) as http:
-        yield Service(server, http, Clock(), PUBLIC_URL)
-    await server.close()
-
-
-async def move_out(source: Source, path: Path, rules: Rules = HERE) -> Summary:
-    async with source.client() as client:
-        return await export(path, APP_ID, client, rules)
-
-
-async def arrive(path: Path, service: Service, said: list[str] | None = None, seed: int = 7) -> Outcome:
-    client = RealtimeClient(service.http, Credentials(APP_ID, APP_KEY, MASTER_KEY))
-    folder = service.server.settings.files_folder
-    assert folder is not None
-    target = Target(service.server.engine, client, folder, PUBLIC_URL)
-    heard = said if said is not None else list[str]()
-    return await move_in(path, target, heard.append, seed)
+    async with empty_server(pair[0], tmp_path) as target:
+        yield target
 
 
 async def test_everything_that_rest_shows_is_the_same_after_the_move(
@@ -105,37 +72,6 @@ async def test_what_was_moved_counts_as_read_and_what_comes_later_does_not(
         assert await target.ok("GET", f"/1.2/rtm/clients/{client}/unread-count") == {"count": 0}
     await send(target, group["objectId"], "new here")
     assert await target.ok("GET", "/1.2/rtm/clients/mary/unread-count") == {"count": 1}
-
-
-async def test_files_come_along_and_their_links_lead_to_them(
-    small: Source, target: Service, tmp_path: Path
-) -> None:
-    summary = await move_out(small, tmp_path / "out")
-    assert summary.counts["files"] == 4
-    assert summary.counts["missing-files"] == 1
-    missing = json.loads((tmp_path / "out" / "missing-files.jsonl").read_text())
-    assert missing == {"url": f"{small.files_url}/gone.png", "why": "HTTP 404"}
-    await arrive(tmp_path / "out", target)
-    rows = await target.ok("GET", "/1.2/rtm/messages", params={"limit": 1000})
-    links = [json.loads(row["data"])["_lcfile"]["url"] for row in rows if "_lcfile" in row["data"]]
-    by_name = {link.rpartition("/")[2]: link for link in links}
-    assert set(by_name) == {"picture.png", "nameless.png", "page.html", "gone.png"}
-    assert by_name["gone.png"] == f"{small.files_url}/gone.png"
-    picture = await target.http.get(by_name["picture.png"])
-    assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
-    assert picture.headers["content-disposition"].startswith("inline")
-    part = await target.http.get(by_name["nameless.png"], headers={"Range": "bytes=8-15"})
-    assert (part.status_code, part.content) == (206, PICTURE[8:16])
-    page = await target.http.get(by_name["page.html"])
-    assert page.headers["content-type"] == "application/octet-stream"
-    assert page.headers["content-disposition"].startswith("attachment")
-    assert page.headers["x-content-type-options"] == "nosniff"
-    for path in (
-        "/files/x/y",
-        f"/files/{'0' * 64}/y",
-        by_name["page.html"].replace("page.html", "..%2F..%2Fsource.db"),
-    ):
-        assert (await target.http.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("at", [2, 8, 15])
@@ -255,95 +191,6 @@ async def test_an_import_that_is_killed_is_run_again(
     assert b"Everything in the export is here." in said
 
 
-CONSOLE = {
-    "_Conversation.0.jsonl": [
-        '#filetype:JSON-streamable {"type":"Class","class":"_Conversation"}',
-        (
-            '{"objectId":"5eccba570d3a42c5fd4e25c3","name":"群","m":["a","b","a"],"unique":true,"uniqueId":"x","c":"a",'
-            '"lm":{"__type":"Date","iso":"2026-03-01T08:00:00.123Z"},"createdAt":"2025-01-01T00:00:00.001Z",'
-            '"updatedAt":"2026-03-01T08:00:00.000Z","ACL":{"*":{"read":true}}}'
-        ),
-    ],
-    "Party.jsonl": [
-        '{"objectId":"p1","createdAt":"2025-01-01T00:00:00.000Z","updatedAt":"2025-01-01T00:00:00.000Z"}'
-    ],
-    "notes.txt": ["nothing"],
-}
-
-
-def pack(path: Path) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, lines in CONSOLE.items():
-            content = "\n".join(lines).encode()
-            member = tarfile.TarInfo(f"export/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return path
-
-
-async def test_the_consoles_archive_is_loaded_as_it_is(target: Service, tmp_path: Path) -> None:
-    outcome = await arrive(pack(tmp_path / "console.tar.gz"), target)
-    assert outcome.ok
-    assert {label: count.here for label, count in outcome.counts.items()} == {
-        "export/_Conversation.0.jsonl": 1,
-        "export/Party.jsonl": 1,
-    }
-    row = await target.ok("GET", "/1.1/classes/_Conversation/5eccba570d3a42c5fd4e25c3")
-    assert row == {**json.loads(CONSOLE["_Conversation.0.jsonl"][1]), "m": ["a", "b"]}
-    change = {"name": "newer here"}
-    await target.ok("PUT", "/1.1/classes/_Conversation/5eccba570d3a42c5fd4e25c3", json=change)
-    assert (await arrive(tmp_path / "console.tar.gz", target)).ok
-    row = await target.ok("GET", "/1.1/classes/_Conversation/5eccba570d3a42c5fd4e25c3")
-    assert row["name"] == "newer here"
-
-
-HOSTILE = [
-    b"not json",
-    b"[]",
-    b'{"objectId":"x1"}',
-    b'{"objectId":"../x","createdAt":"2025-01-01T00:00:00.000Z"}',
-    b'{"objectId":"x2","createdAt":"yesterday"}',
-    b'{"objectId":"x3","createdAt":"2025-01-01T00:00:00.000Z","name":5}',
-    b'{"objectId":"x4","createdAt":"2025-01-01T00:00:00.000Z","a.b":5}',
-    b'{"objectId":"x5","createdAt":"2025-01-01T00:00:00.000Z","k":"\\u0000"}',
-    b'{"objectId":"x6","createdAt":"2025-01-01T00:00:00.000Z","k":"\xff"}',
-    b'{"objectId":"x7","createdAt":"2025-01-01T00:00:00.000Z","k":' + b"[" * 5000 + b"]" * 5000 + b"}",
-]
-HOSTILE_MESSAGES = [
-    b'{"msg-id":"m1"}',
-    b'{"msg-id":"m2","timestamp":-1,"to":"good","data":"x"}',
-    b'{"msg-id":"m3","timestamp":99999999999999999999,"to":"good","data":"x"}',
-    b'{"msg-id":["m4"],"timestamp":1,"to":"good","data":"x"}',
-    b'{"msg-id":"' + b"m" * 5000 + b'","timestamp":1,"to":"good","data":"x"}',
-    b'{"msg-id":"m5","timestamp":1,"to":"good","data":"\\ud800"}',
-]
-
-
-async def test_every_malformed_line_is_named_and_the_others_are_loaded(
-    target: Service, tmp_path: Path
-) -> None:
-    good = b'{"objectId":"good","name":"fine","createdAt":"2025-01-01T00:00:00.000Z"}'
-    said: list[str] = []
-    folder = tmp_path / "hostile"
-    folder.mkdir()
-    (folder / "_Conversation.jsonl").write_bytes(b"\n".join([*HOSTILE, good, b""]))
-    message = b'{"msg-id":"m0","timestamp":5,"to":"good","from":"tom","data":{"_lctype":-1,"_lctext":"obj"}}'
-    (folder / "messages.jsonl").write_bytes(b"\n".join([*HOSTILE_MESSAGES, message, b""]))
-    outcome = await arrive(folder, target, said)
-    assert not outcome.ok
-    named = [line.split(": ")[0] for line in said]
-    assert named == [f"_Conversation.jsonl:{n}" for n in range(1, len(HOSTILE) + 1)] + [
-        f"messages.jsonl:{n}" for n in range(1, len(HOSTILE_MESSAGES) + 1)
-    ]
-    assert [row["objectId"] for row in (await everything(target))["_Conversation"]] == ["good"]
-    history = await target.ok("GET", "/1.2/rtm/conversations/good/messages")
-    assert [row["data"] for row in history] == ['{"_lctype":-1,"_lctext":"obj"}']
-    assert outcome.differences == [
-        f"_Conversation.jsonl: {len(HOSTILE)} malformed lines were left out",
-        f"messages.jsonl: {len(HOSTILE_MESSAGES)} malformed lines were left out",
-    ]
-
-
 async def test_a_loss_is_found_by_the_counts_and_a_change_by_the_sample(
     small: Source, target: Service, tmp_path: Path
 ) -> None:
@@ -361,55 +208,6 @@ async def test_a_loss_is_found_by_the_counts_and_a_change_by_the_sample(
     assert f"_ConversationMemberInfo.jsonl: {row['objectId']} has another 'cid'" in differences
 
 
-async def test_a_link_never_leads_into_the_exporters_network(small: Source, tmp_path: Path) -> None:
-    port = small.files_url.rpartition(":")[2]
-    links = [
-        f"http://127.0.0.1:{port}/picture.png",
-        f"http://localhost:{port}/picture.png",
-        f"http://127.1:{port}/picture.png",
-        f"http://2130706433:{port}/picture.png",
-        f"http://[::ffff:127.0.0.1]:{port}/picture.png",
-        f"http://[::1]:{port}/picture.png",
-        "http://169.254.169.254/latest/meta-data",
-    ]
-    (tmp_path / "out").mkdir()
-    async with Downloads(tmp_path / "out", Rules()) as downloads:
-        for link in links:
-            with pytest.raises(NotHad, match="private address|cannot be used"):
-                await downloads.fetch(link)
-        with pytest.raises(NotHad, match="no http"):
-            await downloads.fetch("file:" + "//" + "/etc/passwd")
-    assert list((tmp_path / "out" / "files").iterdir()) == []
-    summary = await move_out(small, tmp_path / "whole", Rules())
-    assert (summary.counts["files"], summary.counts["missing-files"]) == (0, 5)
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2606:4700::1111", True),
-        ("10.0.0.1", False),
-        ("100.64.0.1", False),
-        ("0.1.2.3", False),
-        ("224.0.0.1", False),
-        ("fe80::1%eth0", False),
-        ("fd00::1", False),
-        ("2002:7f00:1::", False),
-        ("64:ff9b::7f00:1", False),
-        ("::ffff:10.0.0.1", False),
-    ],
-)
-def test_an_address_is_public_only_when_all_that_it_wraps_is(address: str, public: bool) -> None:
-    assert is_public(address) is public
-
-
-async def test_a_file_that_is_too_large_is_left_out(small: Source, tmp_path: Path) -> None:
-    summary = await move_out(small, tmp_path / "out", Rules(private_addresses=True, most_bytes=100))
-    assert summary.counts["missing-files"] == 4
-    assert summary.counts["files"] == 1
-
-
 async def test_a_folder_of_something_else_is_not_written_into(small: Source, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear diary")
@@ -419,13 +217,3 @@ async def test_a_folder_of_something_else_is_not_written_into(small: Source, tmp
     async with small.client() as client:
         with pytest.raises(Stopped, match="of app"):
             await export(tmp_path / "out", "another-app", client, HERE)
-
-
-async def test_what_cannot_be_moved_in_is_said(target: Service, tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("x")
-    (tmp_path / "torn.tar.gz").write_bytes(pack(tmp_path / "whole.tar.gz").read_bytes()[:150])
-    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b"x"))
-    (tmp_path / "nothing").mkdir()
-    for name in ("text", "torn.tar.gz", "bomb.jsonl.gz", "nothing", "absent"):
-        with pytest.raises(Stopped):
-            await arrive(tmp_path / name, target)

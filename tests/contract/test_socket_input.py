@@ -70,7 +70,7 @@ async def test_long_frames_are_refused_and_hopeless_ones_end_the_connection(sock
 async def test_wrong_types_are_refused_with_the_command_that_has_them(
     socket_service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    values = [
+    values: list[object] = [
         None,
         True,
         -1,
@@ -115,7 +115,7 @@ async def test_wrong_types_are_refused_with_the_command_that_has_them(
         "srcCid",
         "st",
     ]
-    operations = [
+    operations: list[tuple[str, str | None]] = [
         ("conv", op)
         for op in (
             "start",

@@ -217,23 +217,25 @@ async def test_a_kick_ends_every_session_of_a_client_with_its_reason(socket_serv
 
 
 async def test_a_connection_without_a_session_does_not_stay(pair: tuple[str, str]) -> None:
-    async with running(pair[0], "socket", login_seconds=0.2) as service:
-        async with plugged(service) as silent:
-            assert await silent.closed() == 4107
-        async with plugged(service) as talking:
-            await talking.ask("echo")
-            assert await talking.closed() == 4108
-        async with plugged(service) as out:
-            await out.open("tom")
-            await out.ask("session", "close")
-            assert await out.closed() == 4108
-        async with online(service, "tom") as within, plugged(service) as subscriber:
-            await subscriber.say("login", appId=APP_ID, installationId="x")
-            await subscriber.hears("loggedin")
-            async with plugged(service) as later:
-                assert await later.closed() == 4107
-            await within.ask("echo")
-            await subscriber.ask("echo")
+    async with (
+        running(pair[0], "socket", login_seconds=1.5) as service,
+        plugged(service) as silent,
+        plugged(service) as talking,
+        plugged(service) as out,
+        plugged(service) as within,
+        plugged(service) as subscriber,
+    ):
+        await within.open("tom")
+        await subscriber.say("login", appId=APP_ID, installationId="x")
+        await subscriber.hears("loggedin")
+        await talking.ask("echo")
+        await out.open("jerry")
+        await out.ask("session", "close")
+        assert await silent.closed() == 4107
+        assert await talking.closed() == 4108
+        assert await out.closed() == 4108
+        await within.ask("conv", "query")
+        await subscriber.ask("echo")
 
 
 async def test_above_its_allowance_a_client_is_not_answered(pair: tuple[str, str]) -> None:

@@ -7,10 +7,12 @@ printed; for `bury`, the last one is waited for and how it ended is printed. A l
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-OUTPUT = Path("output.txt")
+from tests.crash.processes import OUTPUT
+
 LATE_IMPORTS = ("alembic.command", "apscheduler.schedulers.asyncio", "asyncpg")
 """What a life imports only once it runs."""
 
@@ -35,13 +37,17 @@ KINDS: dict[str, Callable[..., Callable[[], None]]] = {"bridge": bridge}
 
 def live(life: Callable[[], None]) -> None:
     """One life, from its first breath to its last; never returns."""
-    with OUTPUT.open("ab", buffering=0) as into:
+    with Path(OUTPUT).open("ab", buffering=0) as into:
         os.dup2(into.fileno(), 1)
         os.dup2(into.fileno(), 2)
-    os.close(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     try:
         life()
+    except Exception:  # noqa: BLE001 - whatever it died of is told in its output
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(1)
 
 

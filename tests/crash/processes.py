@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+OUTPUT = "output.txt"
+"""What a nursery's lives say, one after the other."""
 ROOT = Path(__file__).parents[2]
 UNWANTED = ("PYTHONDONTWRITEBYTECODE", "LEANCLOUD_", "SLACK_", "IMBRIDGE_", "PORT", "HOST")
 """Of this process's environment: what would set up the children, or slow every start."""
@@ -30,13 +32,27 @@ def free_port() -> int:
 class Nursery:
     """Bears lives of one kind, one at a time; each is killed by SIGKILL."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
         self._process = process
+        self._output = output
         self._living: int | None = None
+        self._said_before = 0
 
     async def bear(self) -> None:
         """Begin a life; it is born when this returns, and not yet ready for anything."""
+        self._said_before = self._output.stat().st_size if self._output.exists() else 0
         self._living = int(await self._ask("live"))
+
+    async def ready(self) -> None:
+        """Wait until the life says that it listens."""
+        async with asyncio.timeout(READY_SECONDS):
+            while "listening on " not in self._said():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+
+    def _said(self) -> str:
+        if not self._output.exists():
+            return ""
+        return self._output.read_bytes()[self._said_before :].decode()
 
     async def kill(self) -> None:
         """SIGKILL; dead, its ports and locks free, when this returns. AssertionError: it had ended by itself."""
@@ -77,7 +93,7 @@ async def nursery(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    made = Nursery(process)
+    made = Nursery(process, folder / OUTPUT)
     try:
         yield made
     finally:

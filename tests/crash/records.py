@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Part(NamedTuple):
@@ -65,7 +65,10 @@ class Ledger:
             "SELECT d.id, d.text, p.state, p.reason, p.clients"
             " FROM imbridge_parts p JOIN imbridge_deliveries d ON d.id = p.delivery"
         )
-        return [Part(*row[:4], tuple(json.loads(row[4]))) for row in rows]
+        return [
+            Part(delivery, text, state, reason, tuple(json.loads(clients)))
+            for delivery, text, state, reason, clients in rows
+        ]
 
     def requests(self) -> set[str]:
         """The keys of all requests that have a delivery."""
@@ -75,6 +78,6 @@ class Ledger:
         """The state of each fire, by its schedule: each of these fires once."""
         return dict(self._rows("SELECT schedule, state FROM imbridge_fires"))
 
-    def _rows(self, query: str) -> list[tuple[str, ...]]:
+    def _rows(self, query: str) -> list[Any]:
         with closing(sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(query).fetchall()

@@ -12,7 +12,7 @@ from tests.crash.processes import free_port, lasting
 from tests.crash.workspace import SECRET, TEAM, TOKEN, Workspace, workspace
 
 CLIENTS = 500
-CHANNELS = 8
+CHANNELS = 20
 """Each takes one post a second, and every fire posts its result."""
 IDENTITY = {
     "LEANCLOUD_APP_ID": "crash-app",
@@ -25,7 +25,6 @@ slack: {{team: {team}, locale: en}}
 access: open
 realtime: {{plan: unlimited, sender: boss, aliases: {{news: {news}}}}}
 lists: {{all: [{clients}]}}
-schedules:
 """
 
 
@@ -42,7 +41,9 @@ class Stage:
     def settings(self, schedules: Iterable[str]) -> str:
         """An app.yaml with these schedules."""
         clients = ", ".join(f"player-{number}" for number in range(CLIENTS))
-        return BRIDGE.format(team=TEAM, news=self.news, clients=clients) + "".join(schedules)
+        lines = "".join(schedules)
+        heading = "schedules:\n" if lines else ""
+        return BRIDGE.format(team=TEAM, news=self.news, clients=clients) + heading + lines
 
 
 def fire(number: int, at: datetime, grace: str = "10m") -> str:

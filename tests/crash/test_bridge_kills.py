@@ -101,7 +101,7 @@ async def run(folder: Path) -> AsyncIterator[Run]:
         tempo = map(str, (LEASE_MS, SETTLE_MS))
         async with nursery("bridge", *tempo, folder=home, given=around.given) as bridge:
             await bridge.bear()
-            await around.slack.answers()
+            await bridge.ready()
             await bridge.kill()
             fires = each_second(
                 datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3), KILLS * 3 // 4
@@ -110,7 +110,7 @@ async def run(folder: Path) -> AsyncIterator[Run]:
             lines = [fire(number, at, graces[number % IMPATIENT_EVERY]) for number, at in enumerate(fires)]
             settings.write_text(around.settings(lines))
             await bridge.bear()
-            await around.slack.answers()
+            await bridge.ready()
             await bridge.kill()
             ledger = Ledger(home / "var" / "imbridge.db")
             yield Run(around, bridge, ledger, len(fires), fires[-1], random.Random(SEED))  # noqa: S311

@@ -1,6 +1,5 @@
 """Slack as the crash suite needs it: signed commands that go in, and a record of every word that comes out."""
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -68,17 +67,6 @@ class Workspace:
         assert answer.status_code == 200, answer.text
         self.said.append(answer.text)
         return True
-
-    async def answers(self) -> None:
-        """Wait until the bridge is there."""
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    await self.http.get(f"{self.bridge_url}/healthz")
-                except httpx.TransportError:
-                    await asyncio.sleep(0.02)
-                else:
-                    return
 
     def heard(self, *words: str) -> bool:
         """Whether one thing that was said holds all these words."""

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 import handlers
-from bridge import access
 from bridge.audiences import Audiences
+from bridge.authority import Authority
 from bridge.clock import now_ms
 from bridge.commands import Command, Registry
-from bridge.config import SlackSettings
+from bridge.config import AppSettings
 from bridge.context import Defaults, Services, Tell
 from bridge.conversations import Conversations
 from bridge.cron import Schedule
@@ -39,6 +38,7 @@ from bridge.realtime.client import Credentials, Effort, RealtimeClient
 from bridge.realtime.limits import BUSINESS, Plan
 from bridge.realtime.pacing import Meter
 from bridge.reply import Reply
+from bridge.rulebook import policy_of
 from bridge.schedule import Schedules
 from bridge.server.app import Server
 from bridge.server.control import Control, ShiftableClock
@@ -55,8 +55,10 @@ from bridge.slack.people import People
 from bridge.slack.web import SlackWeb
 from tests.unit.playground.stage import SCOPES, serving
 
-PEOPLE = {"mia": "U0MIA00001", "ben": "U0BEN00001"}
+PEOPLE = {"mia": "U0MIA00001", "ben": "U0BEN00001", "gus": "U0GUS00001"}
+"""Mia and Ben work here; Gus is a guest."""
 OPS = "C0OPS00001"
+TEAM = "T0TEAM0001"
 CREDENTIALS = Credentials("office-app", "office-app-key", "office-master-key")
 BOSS = Defaults(sender="boss")
 """Who speaks in announcements where nobody else is named."""
@@ -76,7 +78,7 @@ class Setup:
     aliases: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...] | str] = field(default_factory=dict)
     schedules: Sequence[Schedule] = ()
-    policy: access.Policy = access.Policy.OPEN
+    access: str | Mapping[str, object] | None = "open"
     plan: Plan = BUSINESS
     patience_seconds: float = 10.0
 
@@ -246,10 +248,12 @@ async def opened(folder: Path, setup: Setup = Setup()) -> AsyncIterator[Office]:
         _furnish(workspace)
         web = SlackWeb(app.bot_token, f"{workspace.base_url}/api/")
         parts.push_async_callback(web.close)
-        slack = Slack(web, Outbound(web, "en", translation), People(web))
-        dispatch = await _dispatch(parts, folder, setup, line, slack)
-        settings = SlackSettings(bot_token=SecretStr(app.bot_token))
-        inbound = Inbound(dispatch, slack, settings, deadlines=UNHURRIED)
+        settings = _settings(setup, app)
+        outbound = Outbound(web, settings.slack.locale, translation)
+        slack = Slack(web, outbound, People.of(settings, web, outbound))
+        parts.push_async_callback(slack.people.close)
+        dispatch = await _dispatch(parts, folder, setup, line, slack, settings)
+        inbound = Inbound(dispatch, slack, settings.slack, deadlines=UNHURRIED)
         parts.push_async_callback(inbound.drain)
         door.app = Starlette(routes=[Route("/slack/events", SlackDoor(inbound.app, app.signing_secret))])
         office = Office(workspace, inbound, line, control)
@@ -257,8 +261,19 @@ async def opened(folder: Path, setup: Setup = Setup()) -> AsyncIterator[Office]:
         yield office
 
 
+def _settings(setup: Setup, app: App) -> AppSettings:
+    """As app.yaml would say it."""
+    written: dict[str, Any] = {
+        "slack": {"bot_token": app.bot_token},
+        "realtime": {"sender": setup.defaults.sender, "aliases": setup.aliases},
+        "lists": setup.lists,
+        "access": setup.access,
+    }
+    return AppSettings.model_validate(written)
+
+
 async def _dispatch(
-    parts: AsyncExitStack, folder: Path, setup: Setup, line: Line, slack: Slack
+    parts: AsyncExitStack, folder: Path, setup: Setup, line: Line, slack: Slack, settings: AppSettings
 ) -> Dispatcher:
     http = await parts.enter_async_context(httpx.AsyncClient(transport=line, base_url="http://service.test"))
     effort = Effort(exchange_seconds=setup.patience_seconds, read_backoff_seconds=0.0)
@@ -277,18 +292,21 @@ async def _dispatch(
     async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
         return await dispatcher(invocation, tell)
 
-    schedules = Schedules(ScheduleStore(database, "office"), dispatch, post)
+    schedules = Schedules(ScheduleStore(database, "office"), dispatch, post, find=slack.people.owner)
+    registry = Registry.of((*handlers.COMMANDS, *setup.commands))
+    conversations, audiences = Conversations(realtime, setup.aliases), Audiences(setup.lists, read)
     services = Services(
         realtime=realtime,
-        conversations=Conversations(realtime, setup.aliases),
+        conversations=conversations,
         deliveries=Deliveries(ledger, realtime, pace=AT_ONCE),
         schedules=schedules,
-        audiences=Audiences(setup.lists, read),
-        registry=Registry.of((*handlers.COMMANDS, *setup.commands)),
+        audiences=audiences,
+        registry=registry,
+        authority=Authority(policy_of(settings, registry), registry, conversations, audiences),
         defaults=setup.defaults,
         clock=now_ms,
     )
-    dispatcher = Dispatcher(services, setup.policy, Requests(database), Metrics())
+    dispatcher = Dispatcher(services, Requests(database), Metrics())
     await schedules.start(setup.schedules)
     parts.push_async_callback(schedules.close)
     return dispatcher
@@ -296,6 +314,6 @@ async def _dispatch(
 
 def _furnish(workspace: Workspace) -> None:
     for name, user_id in PEOPLE.items():
-        workspace.add_user(User(user_id, name, locale="en-US"))
+        workspace.add_user(User(user_id, name, locale="en-US", is_restricted=name == "gus"))
     members = frozenset({*PEOPLE.values(), workspace.app.user_id})
     workspace.add_channel(Channel(OPS, "ops", members=members))

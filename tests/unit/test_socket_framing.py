@@ -14,7 +14,7 @@ from bridge.server.wire.schema import COMMANDS, OPERATIONS, GenericCommand
 FRAMINGS: list[Framing] = [Protobuf(), Base64(), JsonText()]
 WITHOUT_FIELDS = {"echo", "login", "loggedin", "logout", "loggedout", "goaway"}
 
-texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),

@@ -1,5 +1,6 @@
 """Sessions: one client on one connection, opened, resumed, refreshed and closed."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -51,6 +52,7 @@ class Session:
     allowance: Allowance | None
     from_ip: str | None = None
     will: Draft | None = None
+    pump: "asyncio.Task[None] | None" = None
 
     @property
     def id(self) -> str:
@@ -92,7 +94,8 @@ async def open_session(server: "Server", peer: Peer, command: Command) -> Sessio
         from_ip=peer.from_ip,
     )
     try:
-        await _rejoin(session)
+        if fields.text("st"):
+            await _rejoin(session)
     except BaseException:
         server.presence.disconnect(connection)
         raise

@@ -5,7 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from bridge.server.errors import (
     APP_NOT_AVAILABLE,
@@ -15,6 +17,7 @@ from bridge.server.errors import (
     INVALID_ORIGIN,
     LOGIN_TIMEOUT,
     MESSAGE_TOO_LONG,
+    PATH_NOT_FOUND,
     READ_TIMEOUT,
     SESSION_CONFLICT,
     UNPARSEABLE,
@@ -26,8 +29,8 @@ from bridge.server.presence import KICKED, Closing, Patch, Read
 from bridge.server.wire import catching_up, operations, pushes, sessions
 from bridge.server.wire.acknowledgements import Acknowledgements
 from bridge.server.wire.allowance import Allowances
-from bridge.server.wire.framing import Command, Malformed, SubProtocol, error_body, negotiate
-from bridge.server.wire.sessions import PATCHES, Leaving, Session
+from bridge.server.wire.framing import Command, Framing, Malformed, error_body, negotiate
+from bridge.server.wire.sessions import PATCHES, Leaving, Peer, Session
 
 if TYPE_CHECKING:
     from bridge.server.app import Server
@@ -53,36 +56,44 @@ class Sockets:
     """What the sockets of a server share."""
 
     def __init__(self, server: "Server") -> None:
+        self._server = server
         limited = server.settings.plan.ordinary_per_minute is not None
         self.allowances = Allowances(server.clock, limited)
         self.acknowledgements = Acknowledgements(server.engine, server.presence, server.clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The socket's address: agrees on a sub-protocol and serves the connection until it ends."""
+        await receive()  # the request to connect
+        asked, origin = HTTPConnection(scope), Headers(scope=scope).get("origin")
+        agreed = negotiate([*scope["subprotocols"], asked.query_params.get("subprotocol", "")])
+        allowed = self._server.settings.web_origins
+        if scope["path"] not in ("", "/"):
+            await failure(PATH_NOT_FOUND())(scope, receive, send)
+        elif agreed is None:
+            await failure(BAD_ARGUMENT("no sub-protocol that is spoken here"))(scope, receive, send)
+        else:
+            chosen = agreed.name if agreed.name in scope["subprotocols"] else None
+            await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
+            if allowed and origin is not None and origin not in allowed:
+                refused = {"code": INVALID_ORIGIN.code, "reason": INVALID_ORIGIN.reason}
+                await send({"type": "websocket.close", **refused})
+                return
+            peer = Peer(agreed.version, None if asked.client is None else asked.client.host)
+            del asked
+            # Kept as long as the connection is, and read by nobody: a browser's are a kilobyte or two.
+            scope["headers"].clear()
+            await Socket(self._server, agreed.framing, peer, receive, send).serve()
 
     async def close(self) -> None:
         """Writes down what clients have acknowledged."""
         await self.acknowledgements.close()
 
 
-async def connect(websocket: WebSocket) -> None:
-    """The socket's address: agrees on a sub-protocol and serves the connection until it ends."""
-    server: Server = websocket.app.state.server
-    offered = websocket.scope["subprotocols"]
-    agreed = negotiate([*offered, websocket.query_params.get("subprotocol", "")])
-    if agreed is None:
-        await websocket.send_denial_response(failure(BAD_ARGUMENT("no sub-protocol that is spoken here")))
-        return
-    await websocket.accept(agreed.name if agreed.name in offered else None)
-    origin, allowed = websocket.headers.get("origin"), server.settings.web_origins
-    if allowed and origin is not None and origin not in allowed:
-        await websocket.close(INVALID_ORIGIN.code, INVALID_ORIGIN.reason)
-        return
-    await Socket(server, websocket, agreed).serve()
-
-
 class _End(Exception):
-    """The connection is over."""
+    """The connection is over; without a code to close it with, it is gone already."""
 
-    def __init__(self, closing: Closing) -> None:
-        super().__init__(closing.reason)
+    def __init__(self, closing: Closing | None) -> None:
+        super().__init__("gone" if closing is None else closing.reason)
         self.closing = closing
 
 
@@ -95,20 +106,19 @@ class Socket:
         "_heard",
         "_patience",
         "_peer",
-        "_pumps",
+        "_receive",
+        "_sending",
         "_server",
         "_sessions",
-        "_websocket",
     )
 
-    def __init__(self, server: "Server", websocket: WebSocket, agreed: SubProtocol) -> None:
+    def __init__(self, server: "Server", framing: Framing, peer: Peer, receive: Receive, send: Send) -> None:
         self._server = server
-        self._websocket = websocket
-        self._framing = agreed.framing
-        client = websocket.client
-        self._peer = sessions.Peer(agreed.version, None if client is None else client.host)
+        self._framing = framing
+        self._peer = peer
+        self._receive = receive
+        self._sending = send
         self._sessions: dict[str, Session] = {}
-        self._pumps: dict[str, asyncio.Task[None]] = {}
         self._patience: asyncio.Timeout | None = None
         self._closing: Closing | None = None
         self._heard = False
@@ -119,7 +129,7 @@ class Socket:
         try:
             async with asyncio.timeout(self._server.settings.login_seconds) as self._patience:
                 while True:
-                    message = await self._websocket.receive()
+                    message = await self._receive()
                     if message["type"] == "websocket.disconnect":
                         how = Leaving.REPLACED if message.get("code") == RESTARTING else Leaving.LOST
                         return
@@ -129,8 +139,6 @@ class Socket:
             self._closing = self._closing or _closing(late)
         except _End as end:
             self._closing = end.closing
-        except WebSocketDisconnect:
-            log.debug("a socket went away")
         finally:
             self._patience = None
             if self._closing is not None and self._closing.code == GOING_AWAY:
@@ -147,7 +155,7 @@ class Socket:
         raw: bytes | None = message.get("bytes")
         frame: str | bytes = message.get("text") or "" if raw is None else raw
         self._heard = True
-        size, limit = len(frame), self._framing.longest
+        size, limit = len(frame.encode() if isinstance(frame, str) else frame), self._framing.longest
         if size > operations.HOPELESS * limit:
             raise _End(_closing(MESSAGE_TOO_LONG))
         try:
@@ -232,14 +240,13 @@ class Socket:
         self._sessions[session.client_id] = session
         self._wait(None)
         await self._send(sessions.opened(session, command))
-        self._pumps[session.client_id] = asyncio.create_task(self._pump(session))
+        session.pump = asyncio.create_task(self._pump(session))
 
     async def _end_session(self, session: Session, how: Leaving) -> None:
         if self._sessions.get(session.client_id) is session:
             del self._sessions[session.client_id]
-            pump = self._pumps.pop(session.client_id, None)
-            if pump is not None and pump is not asyncio.current_task():
-                pump.cancel()
+            if session.pump is not None and session.pump is not asyncio.current_task():
+                session.pump.cancel()
             if not self._sessions:
                 self._wait(self._server.settings.login_seconds)
         await sessions.leave(session, how)
@@ -271,8 +278,8 @@ class Socket:
                     continue
                 packed = pushes.packed(self._framing, event)
                 await self._write(self._framing.frame(packed, self._address(session)))
-        except (_End, WebSocketDisconnect) as problem:
-            self._stop(problem.closing if isinstance(problem, _End) else Closing(TRY_AGAIN, "went away"))
+        except _End as end:
+            self._stop(end.closing or Closing(TRY_AGAIN, "went away"))
             return
         except Exception:
             log.exception("events for %s cannot be sent", session.client_id)
@@ -300,12 +307,12 @@ class Socket:
     async def _write(self, frame: str | bytes) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                if isinstance(frame, str):
-                    await self._websocket.send_text(frame)
-                else:
-                    await self._websocket.send_bytes(frame)
+                kind = "text" if isinstance(frame, str) else "bytes"
+                await self._sending({"type": "websocket.send", kind: frame})
         except TimeoutError:
             raise _End(Closing(TRY_AGAIN, "too slow")) from None
+        except (OSError, RuntimeError):  # the server program's ways to say that the connection is closed
+            raise _End(None) from None
 
     def _stop(self, closing: Closing) -> None:
         """Ends the connection from outside its reading task."""
@@ -316,8 +323,10 @@ class Socket:
     async def _close(self, closing: Closing) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await self._websocket.close(closing.code, closing.reason)
-        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+                await self._sending(
+                    {"type": "websocket.close", "code": closing.code, "reason": closing.reason}
+                )
+        except (OSError, RuntimeError):
             log.debug("a socket was gone before it could be closed")
 
 

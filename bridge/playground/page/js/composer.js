@@ -2,7 +2,7 @@
 
 import { complete } from "./completion.js";
 import { h, icon } from "./dom.js";
-import { word } from "./words.js";
+import { language, word } from "./words.js";
 
 const EXAMPLES = [
   "/im broadcast news 周六有晚会！",
@@ -12,6 +12,13 @@ const EXAMPLES = [
   '/im broadcast news 下雨了 --push 快回港湾收南瓜',
   "/im help",
 ];
+
+/** A command as it describes itself in the page's language. */
+const spoken = (command) => ({
+  ...command,
+  summary: command.summary[language],
+  parameters: command.parameters.map((each) => ({ ...each, help: each.help[language] ?? "" })),
+});
 
 export class Composer {
   constructor(send) {
@@ -66,7 +73,7 @@ export class Composer {
     for (const talk of talks.values()) for (const member of talk.members) if (!clients.has(member)) clients.set(member, talk.name ?? "");
     this.known = {
       slash,
-      commands,
+      commands: commands.map(spoken),
       conversations: [...named, ...others.map((talk) => ({ value: talk.name, detail: talk.kind }))],
       clients: [...clients].map(([value, detail]) => ({ value, detail })),
     };
