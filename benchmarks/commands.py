@@ -15,25 +15,24 @@ from benchmarks.report import Table, middle
 from benchmarks.slack import web_api
 
 CONCURRENCIES = (1, 32)
-ROUNDS = 3
+ROUNDS = 7
 ROUND_SECONDS = 1.0
 FEWEST, MOST = 100, 8000
 WARM_UP = 200
-CONVERSATIONS = 100
-NAME = "Harbor 7"
+NAMES = tuple(f"Harbor {number}" for number in range(100))
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked of whom; `expected` stands in every right answer."""
+    """What is asked of whom, in turn; `expected` stands in every right answer."""
 
     name: str
     process: Process
-    text: str
+    texts: tuple[str, ...]
     expected: str
 
     def job(self, requests: int, concurrency: int) -> Job:
-        return Job(self.process.url, self.text, self.expected, requests, concurrency)
+        return Job(self.process.url, self.texts, self.expected, requests, concurrency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,10 @@ async def measure() -> list[Table]:
         ours = await stack.enter_async_context(bridge(_made(folder / "bridge"), api_url))
         await _furnish(asking, ours)
         subjects = [
-            Subject("bare bolt, echo", bolt, "hello", ECHO.decode()),
-            Subject("bare ASGI + HMAC", floor, "hello", ECHO.decode()),
-            Subject("imbridge, help", ours, "help", "conv create"),
-            Subject("imbridge, conv show", ours, f'conv show "{NAME}"', "topic"),
+            Subject("bare bolt, echo", bolt, ("hello",), ECHO.decode()),
+            Subject("bare ASGI + HMAC", floor, ("hello",), ECHO.decode()),
+            Subject("imbridge, help", ours, ("help",), "conv create"),
+            Subject("imbridge, conv show", ours, tuple(f'conv show "{name}"' for name in NAMES), "topic"),
         ]
         return [await _compare(asking, subjects, concurrency) for concurrency in CONCURRENCIES]
 
@@ -111,9 +110,8 @@ async def _round(asking: Client, process: Process, job: Job) -> Round:
 
 async def _furnish(asking: Client, process: Process) -> None:
     """Conversations to look among."""
-    for number in range(CONVERSATIONS):
-        text = f'conv create "Harbor {number}" --member tom --member jerry --attr topic=boats'
-        await asking.run(Job(process.url, text, "in_channel", 1, 1))
+    texts = tuple(f'conv create "{name}" --member tom --member jerry --attr topic=boats' for name in NAMES)
+    await asking.run(Job(process.url, texts, "in_channel", len(texts), 1))
 
 
 def _made(folder: Path) -> Path:

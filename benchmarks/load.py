@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -24,10 +25,10 @@ LENGTH = b"content-length:"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Ask for `text` `requests` times over `concurrency` connections; every answer has to hold `expected`."""
+    """Ask for the `texts` in turn, `requests` times over `concurrency` connections; every answer holds `expected`."""
 
     url: str
-    text: str
+    texts: Sequence[str]
     expected: str
     requests: int
     concurrency: int
@@ -118,7 +119,7 @@ def written(host: str, text: str) -> bytes:
 async def carry_out(job: Job) -> Figures:
     """Do the job: the requests are written and the connections opened before the clock starts."""
     host, port = urlsplit(job.url).netloc.split(":")
-    stock = deque(written(host, job.text) for _ in range(job.requests))
+    stock = deque(written(host, text) for text in islice(cycle(job.texts), job.requests))
     latencies: list[float] = []
     loop = asyncio.get_running_loop()
     connections = [

@@ -48,7 +48,7 @@ async def measure() -> list[Table]:
 
 async def _start(asking: Client, folder: Path, api_url: str) -> Start:
     async with bridge(folder, api_url) as process:
-        await asking.run(Job(process.url, "help", "conv create", 1, 1))
+        await asking.run(Job(process.url, ("help",), "conv create", 1, 1))
         answered = time.perf_counter() - process.started
         return Start(process.ready_seconds, answered, process.cpu_seconds(), process.memory_mb())
 

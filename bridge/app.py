@@ -5,7 +5,7 @@ import getpass
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -35,6 +35,7 @@ from bridge.conversations import Conversations
 from bridge.database.engine import Database
 from bridge.database.leases import TERM_MS, Lease
 from bridge.database.ledger import Ledger
+from bridge.database.posts import PostStore
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
 from bridge.delivery import Deliveries, Pace
@@ -49,17 +50,19 @@ from bridge.moving.downloads import Rules
 from bridge.moving.export import Summary
 from bridge.moving.export import export as move_out
 from bridge.moving.inward import Arrival, Outcome, Target, move_in
+from bridge.outbox import Outbox, Poster
 from bridge.phrases import phrase
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.limits import plan_of
 from bridge.realtime.pacing import Meter
 from bridge.reply import Failure, Reply
 from bridge.rulebook import policy_of
-from bridge.schedule import Find, Post, Schedule, Schedules
+from bridge.schedule import Find, Schedule, Schedules
 from bridge.server.app import Server
 from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Hooks, Plan, ServerSettings
 from bridge.slack.door import SlackDoor
 from bridge.slack.inbound import Inbound, Slack
+from bridge.slack.letters import Letters
 from bridge.slack.outbound import Outbound
 from bridge.slack.people import People
 from bridge.slack.socket import socket_mode
@@ -79,6 +82,7 @@ class Bridge:
     dispatch: Dispatcher
     metrics: Metrics
     server: Server | None
+    outbox: Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,14 @@ class Timing:
 @asynccontextmanager
 async def bridge(
     settings: AppSettings,
-    post: Post,
+    poster: Poster,
     find: Find | None = None,
     folder: Path = STATE_FOLDER,
     timing: Timing = Timing(),
 ) -> AsyncIterator[Bridge]:
     """Everything between an invocation and the messaging service, open until the block ends.
 
-    `post` is where a schedule's result and a delivery taken over are told, `find` says who its owner is by now;
+    `poster` is how a schedule's result and a delivery taken over are told, `find` says who its owner is by now;
     `folder` holds what is kept in files.
     """
     registry = Registry.of(handlers.COMMANDS)
@@ -119,6 +123,9 @@ async def bridge(
         parts.push_async_callback(lease.release)
         ledger = Ledger(database, lease.name, timing.clock)
         parts.push_async_callback(ledger.finish)
+        letters = PostStore(database, lease.name, timing.clock)
+        parts.push_async_callback(letters.finish)
+        outbox = Outbox(letters, poster, timing.clock)
 
         async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
             return await dispatcher(invocation, tell)
@@ -130,7 +137,11 @@ async def bridge(
             conversations=conversations,
             deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace),
             schedules=Schedules(
-                ScheduleStore(database, lease.name, timing.clock), dispatch, post, timing.clock, find=find
+                ScheduleStore(database, lease.name, timing.clock),
+                dispatch,
+                outbox.post,
+                timing.clock,
+                find=find,
             ),
             audiences=audiences,
             registry=registry,
@@ -140,20 +151,24 @@ async def bridge(
         )
         metrics = Metrics()
         dispatcher = Dispatcher(services, Requests(database, timing.clock), metrics)
-        yield Bridge(services, dispatcher, metrics, server)
+        yield Bridge(services, dispatcher, metrics, server, outbox)
 
 
 @asynccontextmanager
-async def on_duty(settings: AppSettings, core: Bridge, post: Post) -> AsyncIterator[None]:
-    """Rings schedules and takes over what ended processes have left, until the block ends."""
+async def on_duty(settings: AppSettings, core: Bridge) -> AsyncIterator[None]:
+    """Rings schedules, takes over what ended processes have left and posts what is to be told, until the block ends."""
     services = core.services
     await services.schedules.start(_schedules(settings))
-    taking_over = asyncio.create_task(services.deliveries.take_over(post))
+    duties = [
+        asyncio.create_task(services.deliveries.take_over(core.outbox.post)),
+        asyncio.create_task(core.outbox.work()),
+    ]
     try:
         yield
     finally:
-        taking_over.cancel()
-        await asyncio.wait([taking_over])
+        for duty in duties:
+            duty.cancel()
+        await asyncio.wait(duties)
         await services.schedules.close()
 
 
@@ -207,8 +222,8 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
     start_logs(settings, STATE_FOLDER)
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
-        post = poster(slack.outbound)
-        core = await parts.enter_async_context(bridge(settings, post, slack.people.owner, timing=timing))
+        letters = Letters(slack.outbound)
+        core = await parts.enter_async_context(bridge(settings, letters, slack.people.owner, timing=timing))
         inbound = await parts.enter_async_context(from_slack(settings, slack, core))
         routes = figures(core)
         if settings.slack.app_token is not None:
@@ -225,7 +240,7 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
             back = bind(listen.host, listen.port)
             await parts.enter_async_context(listening(core.server.asgi, back))
             log.info("the messaging server is listening on %s", back.url)
-        await parts.enter_async_context(on_duty(settings, core, post))
+        await parts.enter_async_context(on_duty(settings, core))
         await told_to_stop()
         log.info("stopping")
 
@@ -276,19 +291,10 @@ async def to_slack(settings: AppSettings) -> AsyncIterator[Slack]:
         await web.close()
 
 
-def poster(outbound: Outbound) -> Post:
-    """Where a reply goes that nobody waits for."""
-
-    async def post(place: Place, reply: Reply) -> None:
-        await outbound.post(place, reply)
-
-    return post
-
-
 @asynccontextmanager
 async def from_slack(settings: AppSettings, slack: Slack, core: Bridge) -> AsyncIterator[Inbound]:
     """The way from Slack; what it has begun is answered before the block has ended."""
-    inbound = Inbound(core.dispatch, slack, settings.slack)
+    inbound = Inbound(core.dispatch, replace(slack, keep=core.outbox.post), settings.slack)
     try:
         yield inbound
     finally:
@@ -314,7 +320,7 @@ def figures(core: Bridge) -> list[Route]:
 async def run(settings: AppSettings, words: Sequence[str], actor: str | None) -> Reply:
     """One command from the terminal."""
     start_logs(settings, STATE_FOLDER, logging.WARNING)
-    async with bridge(settings, _nowhere) as parts:
+    async with bridge(settings, _Nowhere()) as parts:
         invocation = Invocation(
             id=new_invocation_id(),
             request=f"terminal:{new_invocation_id()}{new_invocation_id()}",
@@ -332,9 +338,14 @@ async def _read_text(path: str) -> str:
     return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
 
 
-async def _nowhere(_: Place, reply: Reply) -> None:
+class _Nowhere:
     """A terminal rings no schedule and takes nothing over, so there is nothing to post."""
-    raise AssertionError(reply.title)
+
+    def write(self, reply: Reply) -> str:
+        raise AssertionError(reply.title)
+
+    async def post(self, place: Place, letter: str, *, again: bool) -> None:
+        raise AssertionError(letter)
 
 
 async def _untold(_: Reply) -> None:

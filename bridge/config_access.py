@@ -64,9 +64,9 @@ class ApproveSettings(Settings):
 
 
 class ExampleSettings(Settings):
-    """A command line, who types it (a role, a user id, member, guest or foreign) and in which channel."""
+    """A command line, who types it (roles, a user id, member, guest or foreign) and in which channel."""
 
-    who: str = "member"
+    who: InOrder = ("member",)
     line: str = Field(min_length=1)
     in_: ChannelId | None = Field(None, alias="in")
     by: Trigger = Trigger.SLASH

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Deliveries", "Pace", "announce"]
 
-Post: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
-"""Says something in a place, of its own accord."""
+Post: TypeAlias = Callable[[Place, Reply, str], Awaitable[None]]
+"""Says something in a place, of its own accord, and never twice under the same key."""
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Deliveries:
             if not planned.fresh:
                 return planned.delivery
             log.info("delivery %s planned: %s, %d calls", plan.id, plan.act, len(planned.delivery.parts))
-            return await self._carry(planned.delivery, tell)
+            return await self._handed_over(await self._carry(planned.delivery, tell))
 
     async def resolve(self, delivery: str, answer: Answer, who: str, tell: Tell) -> Delivery | None:
         """Do what a person decides of an unknown delivery. Refused: nothing waits for a decision."""
@@ -116,7 +116,7 @@ class Deliveries:
                     code="nothing_to_decide",
                 )
             log.info("delivery %s: %s says %s of %d calls", delivery, who, answer, sum(taken))
-            return await self._carry(await self._now(delivery), tell)
+            return await self._handed_over(await self._carry(await self._now(delivery), tell))
 
     async def take_over(self, post: Post) -> None:
         """Until canceled: carry on what ended processes have left, and post what came of it where it was asked."""
@@ -152,6 +152,12 @@ class Deliveries:
         log.info("delivery %s: %d calls canceled by %s", delivery, canceled, who)
         return await self._ledger.show(delivery)
 
+    async def _handed_over(self, delivery: Delivery) -> Delivery:
+        """Note that whoever asked is given the result. A question stays untold: it must outlive this process."""
+        if not delivery.questioned:
+            await self._ledger.told(delivery.id)
+        return delivery
+
     async def _now(self, delivery: str) -> Delivery:
         found = await self._ledger.show(delivery)
         if found is None:
@@ -169,7 +175,8 @@ class Deliveries:
             with self._carrying(delivery):
                 settled = await self._carry(await self._now(delivery), _untold)
                 if settled.place.channel:
-                    await post(settled.place, announce(settled))
+                    await post(settled.place, announce(settled), _key(settled))
+                await self._ledger.told(delivery)
         except Exception:
             log.exception("delivery %s could not be carried on", delivery)
 
@@ -301,6 +308,11 @@ class Deliveries:
             except Exception:
                 # Whoever watches is not what the delivery is for: it goes on unseen.
                 log.exception("delivery %s: its progress could not be told", delivery)
+
+
+def _key(delivery: Delivery) -> str:
+    """Names one result of a delivery: another one, after a person's word, is told anew."""
+    return f"delivery:{delivery.id}:{max(part.at for part in delivery.parts)}"
 
 
 async def _untold(_: Reply) -> None:

@@ -21,6 +21,7 @@ from bridge.playground.site import playground
 from bridge.playground.workspace import Workspace
 from bridge.server.push import Push, recorded
 from bridge.slack.door import SlackDoor
+from bridge.slack.letters import Letters
 
 REQUEST_URL = "http://bridge/slack/events"
 """Where the stand-in sends Slack's requests; nothing resolves it."""
@@ -43,8 +44,8 @@ async def demo(settings: AppSettings) -> None:
 
         world = await _world(settings, installed, f"{workspace.base_url}/api/")
         slack = await parts.enter_async_context(app.to_slack(world))
-        post = app.poster(slack.outbound)
-        core = await parts.enter_async_context(app.bridge(world, post, slack.people.owner, FOLDER))
+        letters = Letters(slack.outbound)
+        core = await parts.enter_async_context(app.bridge(world, letters, slack.people.owner, FOLDER))
         inbound = await parts.enter_async_context(app.from_slack(world, slack, core))
         requests.routes.append(Route("/slack/events", SlackDoor(inbound.app, installed.signing_secret)))
 
@@ -55,7 +56,7 @@ async def demo(settings: AppSettings) -> None:
             *playground(workspace, phones, handlers.COMMANDS, world.realtime.aliases),
         ]
         await parts.enter_async_context(listening(Starlette(routes=routes), front))
-        await parts.enter_async_context(app.on_duty(world, core, post))
+        await parts.enter_async_context(app.on_duty(world, core))
         click.echo(f"imbridge is playing at {front.url}")
         await told_to_stop()
 

@@ -27,6 +27,10 @@ class BridgeError(Exception):
     default_code = "error"
 
 
+PASSING = frozenset({"not_reached", "ratelimited", "rate_limited"})
+"""Codes of refusals that pass by themselves: not reached, or no more taken for now."""
+
+
 class NotUnderstood(BridgeError):
     """The words could not be read as a command; `command` is the one that they name, if any."""
 

@@ -28,8 +28,9 @@ from bridge.parse import understand
 from bridge.phrases import plain
 from bridge.values import ConversationRef, Reading
 
-STRANGERS = {"member": Standing.MEMBER, "guest": Standing.GUEST, "foreign": Standing.FOREIGN}
-"""Whom an example can be about beside roles and user ids: somebody whom no role names."""
+STANDINGS = {"member": Standing.MEMBER, "guest": Standing.GUEST, "foreign": Standing.FOREIGN}
+NOBODY = "U0NOBODY"
+"""Somebody whom no role names."""
 ELSEWHERE = "C0ELSEWHERE"
 """The channel of examples that name none."""
 
@@ -126,10 +127,15 @@ class _Examples:
 
     def _wrong(self, rule: RuleSettings, example: ExampleSettings, *, denies: bool) -> str | None:
         """What its rule says must be decided by that rule; the other way, by whichever."""
+        unknown = [
+            each
+            for each in example.who
+            if not (each in self._policy.roles or each in STANDINGS or _is_user(each))
+        ]
+        if unknown:
+            known = ", ".join((*self._policy.roles, *STANDINGS))
+            return f"{unknown[0]!r} is no role and no user id; there are: {known}"
         actor = self._actor(example.who)
-        if actor is None:
-            known = ", ".join((*self._policy.roles, *STRANGERS))
-            return f"{example.who!r} is no role and no user id; there are: {known}"
         place = Place("", example.in_ or ELSEWHERE)
         invocation = Invocation("example", "example", actor, place, example.by, 0, example.line)
         try:
@@ -168,17 +174,20 @@ class _Examples:
             if not isinstance(listed, str)
         }
 
-    def _actor(self, who: str) -> Actor | None:
-        """Somebody of a role, with no other one; a user by id, who is a member; or one whom no role names."""
-        circles = frozenset[str]().union(
-            *(role.groups | role.channels for role in self._policy.roles.values())
+    def _actor(self, who: Collection[str]) -> Actor:
+        """Somebody of these roles and no other; a member unless said otherwise."""
+        everywhere = [role.groups | role.channels for role in self._policy.roles.values()]
+        roles = [self._policy.roles[name] for name in who if name in self._policy.roles]
+        inside = frozenset(min(role.groups | role.channels) for role in roles if role.groups | role.channels)
+        users = [each for each in who if _is_user(each)]
+        users += [min(role.users) for role in roles if not role.groups | role.channels]
+        return Actor(
+            next(iter(users), NOBODY),
+            standing=next((STANDINGS[each] for each in who if each in STANDINGS), Standing.MEMBER),
+            inside=inside,
+            outside=frozenset[str]().union(*everywhere) - inside,
         )
-        if who in STRANGERS:
-            return Actor("U0NOBODY", who, standing=STRANGERS[who], outside=circles)
-        role = self._policy.roles.get(who)
-        if role is None:
-            is_user = who[:1] in ("U", "W") and who.isalnum() and who.isupper()
-            return Actor(who, who, standing=Standing.MEMBER, outside=circles) if is_user else None
-        inside = frozenset(sorted(role.groups | role.channels)[:1])
-        user = min(role.users) if role.users and not inside else "U0NOBODY"
-        return Actor(user, who, standing=Standing.MEMBER, inside=inside, outside=circles - inside)
+
+
+def _is_user(word: str) -> bool:
+    return word[:1] in ("U", "W") and word.isalnum() and word.isupper()

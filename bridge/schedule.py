@@ -28,9 +28,10 @@ __all__ = ["Schedule", "Schedules", "fires_after", "parse_when"]
 log = logging.getLogger(__name__)
 
 Dispatch: TypeAlias = Callable[[Invocation, Tell], Awaitable[Reply]]
-Post: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
+Post: TypeAlias = Callable[[Place, Reply, str], Awaitable[None]]
 Find: TypeAlias = Callable[[str], Awaitable[Actor]]
 """Who somebody is by now, by Slack user id."""
+
 COMING_SHOWN = 5
 LATE_MS = 5_000
 """From here on a fire says that it is late."""
@@ -270,17 +271,17 @@ class Schedules:
         late = self._clock() - fire.instant
         log.info("schedule %s fires, due %d ms ago", schedule.name, late)
         reply = await self._dispatch(await self._invocation(schedule, fire.request), _untold)
-        await self._say(schedule, _marked(reply, fire, late, earlier))
+        await self._say(schedule, _marked(reply, fire, late, earlier), fire.request)
         await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
 
     async def _ask(self, schedule: Schedule, fire: Fire, count: int) -> None:
         log.warning("schedule %s missed %d fires; asking in its channel", schedule.name, count)
-        await self._say(schedule, _missed(schedule, fire, count))
+        await self._say(schedule, _missed(schedule, fire, count), f"{fire.request}:asked")
         await self._store.settle(fire, FireState.ASKED, of=FireState.ASKING)
 
-    async def _say(self, schedule: Schedule, reply: Reply) -> None:
+    async def _say(self, schedule: Schedule, reply: Reply, key: str) -> None:
         try:
-            await self._post(schedule.place, reply)
+            await self._post(schedule.place, reply, key)
         except Exception:
             # What was done stays done: a channel that cannot be reached must not make it happen again.
             log.exception("schedule %s: its result could not be posted", schedule.name)

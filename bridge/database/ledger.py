@@ -5,7 +5,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, not_, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Clock, now_ms
@@ -33,8 +47,6 @@ from bridge.ledger import (
 )
 from bridge.realtime.models import Kind
 
-QUESTION_MS = 300_000
-"""A question asked this long before its process ended may never have reached its channel."""
 NEWEST = 100
 """How many deliveries a list shows unless asked for more or fewer."""
 
@@ -77,6 +89,7 @@ class Ledger:
         self._clock = clock
         self._plan = GroupCommit(database, self._insert)
         self._move = GroupCommit(database, self._apply)
+        self._tell = GroupCommit(database, self._mark_told)
 
     async def plan(self, plan: Plan, invocation: Invocation) -> Planned:
         """Commit the intent together with its request key; a second plan with the same key gives the first."""
@@ -108,6 +121,10 @@ class Ledger:
     async def decide(self, key: PartKey, outcome: Outcome, who: str) -> bool:
         """Commit a person's answer; False: nothing was asked, or somebody has answered."""
         return await self._move(_Move(key, outcome, who, answers=True))
+
+    async def told(self, delivery: str) -> None:
+        """Note that whoever asked has its result: nobody has to tell it any more."""
+        await self._tell(delivery)
 
     async def show(self, delivery: str) -> Delivery | None:
         """One delivery with all its parts."""
@@ -157,10 +174,13 @@ class Ledger:
     async def take_over(self, carried: Collection[str]) -> tuple[str, ...]:
         """Make ours what nobody carries any more: the deliveries of lapsed leases, and our own but for `carried`.
 
-        What reads `sending` becomes unknown. A question asked only just before its lease lapsed counts as unasked.
+        What reads `sending` becomes unknown. What is settled, but was never told, is to be told.
         """
+        now = self._clock()
         async with self._database.write() as connection:
-            rows = (await connection.execute(_orphans(self._lease, carried, self._clock()))).all()
+            left = (await connection.execute(_orphans(self._lease, carried, now))).all()
+            untold = (await connection.execute(_untold(self._lease, now))).all()
+            rows = dict.fromkeys((*left, *untold))
             keys = [PartKey(row.delivery, row.number) for row in rows]
             if not keys:
                 return ()
@@ -179,6 +199,7 @@ class Ledger:
         """Wait until everything asked for is durable."""
         await self._plan.finish()
         await self._move.finish()
+        await self._tell.finish()
 
     @property
     def _who(self) -> str:
@@ -195,6 +216,12 @@ class Ledger:
             )
             await connection.execute(insert(changes), [_first_change(each) for each in fresh])
         return [taken[each.request] for each in planned]
+
+    async def _mark_told(self, connection: AsyncConnection, ids: Sequence[str]) -> Sequence[None]:
+        await connection.execute(
+            update(deliveries).where(deliveries.c.id.in_(sorted(set(ids)))).values(told=True)
+        )
+        return [None] * len(ids)
 
     async def _apply(self, connection: AsyncConnection, moves: Sequence[_Move]) -> Sequence[bool]:
         held = await _states(connection, {move.key for move in moves})
@@ -240,19 +267,29 @@ _ADOPT = update(parts).where(
 def _orphans(lease: str, carried: Collection[str], now: int) -> Select[str, int, str]:
     asked = parts.c.reason.in_([reason.value for reason in QUESTIONS])
     unsettled = parts.c.state.in_([State.PLANNED.value, State.SENDING.value])
-    doubtful = and_(parts.c.state == State.UNKNOWN.value, or_(not_(asked), parts.c.at > now - QUESTION_MS))
-    lapsed = and_(parts.c.lease != lease, parts.c.lease.not_in(living(now)), or_(unsettled, doubtful))
-    dropped = and_(
-        parts.c.lease == lease,
-        parts.c.delivery.not_in(carried),
-        or_(unsettled, and_(parts.c.state == State.UNKNOWN.value, not_(asked))),
-    )
+    doubtful = and_(parts.c.state == State.UNKNOWN.value, not_(asked))
+    dropped = and_(parts.c.lease == lease, parts.c.delivery.not_in(carried))
     return (
         select(parts.c.delivery, parts.c.number, parts.c.state)
-        .where(or_(lapsed, dropped))
+        .where(or_(unsettled, doubtful), or_(_lapsed(lease, now), dropped))
         .order_by(parts.c.delivery, parts.c.number)
         .with_for_update(skip_locked=True)
     )
+
+
+def _untold(lease: str, now: int) -> Select[str, int, str]:
+    """What is left of deliveries whose result nobody has: settled or not."""
+    untold = select(deliveries.c.id).where(deliveries.c.told.is_(False))
+    return (
+        select(parts.c.delivery, parts.c.number, parts.c.state)
+        .where(parts.c.delivery.in_(untold), _lapsed(lease, now))
+        .order_by(parts.c.delivery, parts.c.number)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _lapsed(lease: str, now: int) -> ColumnElement[bool]:
+    return and_(parts.c.lease != lease, parts.c.lease.not_in(living(now)))
 
 
 async def _states(connection: AsyncConnection, keys: Iterable[PartKey]) -> dict[PartKey, _Held]:
@@ -345,6 +382,7 @@ def _delivery_row(delivery: Delivery) -> Mapping[str, object]:
         "channel": delivery.place.channel,
         "at": delivery.at,
         "state": delivery.state.value,
+        "told": False,
     }
 
 

@@ -14,6 +14,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
+    true,
 )
 
 metadata = MetaData(
@@ -49,6 +51,9 @@ deliveries = Table(
     Column("at", BigInteger, nullable=False),
     # The least settled state of its parts, kept in the same transaction as theirs.
     Column("state", String(16), nullable=False),
+    # Whoever asked has been given the result, or it lies in the outbox for them.
+    Column("told", Boolean, nullable=False, server_default=true()),
+    Index("ix_imbridge_deliveries_told_id", "told", "id"),
     Index("ix_imbridge_deliveries_at_id", "at", "id"),
     Index("ix_imbridge_deliveries_state_at_id", "state", "at", "id"),
 )
@@ -140,4 +145,32 @@ leases = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("until", BigInteger, nullable=False),
+)
+
+# What is to be said where nobody waits for it, until it is said; afterwards, that it was.
+posts = Table(
+    "imbridge_posts",
+    metadata,
+    Column("id", _counter, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("letter", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    # It may stand there already.
+    Column("again", Boolean, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("lease", String(32), nullable=False),
+    UniqueConstraint("key"),
+    Index("ix_imbridge_posts_state_id", "state", "id"),
+)
+
+# One row for each family of calls, as `bridge.realtime.limits.Usage` has it.
+quotas = Table(
+    "imbridge_quotas",
+    metadata,
+    Column("family", String(16), primary_key=True),
+    Column("usage", Text, nullable=False),
 )

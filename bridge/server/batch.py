@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.access import Access
 from bridge.server.auth import require_app
 from bridge.server.classes import ALIASES, created, found, updated
 from bridge.server.errors import BAD_ARGUMENT, BAD_JSON, METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
 from bridge.server.http import Json, JsonObject, Parameters, answer, check_text, location, read_body
+from bridge.server.paths import Route
 from bridge.server.rows import Ref
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.clock import Clock
 from bridge.server.auth import require_master
@@ -16,6 +15,7 @@ from bridge.server.fields import client_id, message_text, page_size, push_data
 from bridge.server.history import ENTRY_COLUMNS, direct_of, entry_of, render
 from bridge.server.http import Json, Parameters, answer, query_parameters, read_body
 from bridge.server.messages import Messages
+from bridge.server.paths import Route
 from bridge.server.presence import Direct
 from bridge.server.rows import SERVICE
 from bridge.server.store import Draft, Reach, Stored

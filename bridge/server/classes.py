@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.access import Access
 from bridge.server.auth import require_app, require_master
 from bridge.server.http import JsonObject, Parameters, answer, location, query_parameters, read_body
 from bridge.server.includes import include
+from bridge.server.paths import Route
 from bridge.server.queries import page, projection, split_keys
 from bridge.server.rows import Ref
 

@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.auth import require_app, require_master
 from bridge.server.engine import Engine
@@ -16,6 +15,7 @@ from bridge.server.entries import entry_value
 from bridge.server.errors import BAD_ARGUMENT, USER_NOT_FOUND
 from bridge.server.fields import check_client_id, client_ids
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
+from bridge.server.paths import Route
 from bridge.server.presence import KICKED, Clients, Kick, Presence
 from bridge.server.quotas import DAY_MS
 from bridge.server.settings import ServerSettings
@@ -138,7 +138,7 @@ def _engine(request: Request) -> Engine:
     return engine
 
 
-_CLIENT = "/1.2/rtm/clients/{client:path}"
+_CLIENT = "/1.2/rtm/clients/{client}"
 routes = [
     Route("/1.2/rtm/clients/check-online", check_online, methods=["POST"]),
     Route("/1.2/rtm/clients/sign", sign),

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.access import MASTER
 from bridge.server.auth import require_app, require_permission
 from bridge.server.conversations import ConversationRow, Conversations, require_conversation
 from bridge.server.fields import client_ids
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
+from bridge.server.paths import Route
 from bridge.server.queries import page
 from bridge.server.restrictions import kept_out
 from bridge.server.rows import CHATROOM, CONVERSATION, NORMAL, SERVICE

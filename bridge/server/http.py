@@ -20,6 +20,7 @@ from bridge.server.errors import (
     PATH_NOT_FOUND,
     ServiceError,
 )
+from bridge.server.paths import with_whole_segments
 
 log = logging.getLogger(__name__)
 
@@ -252,6 +253,7 @@ class ErrorBoundary:
         if "\x00" in scope["path"]:  # no name that a database can keep holds one
             await failure(PATH_NOT_FOUND())(scope, receive, send)
             return
+        scope = with_whole_segments(scope)
         started = False
 
         async def watch(message: Message) -> None:

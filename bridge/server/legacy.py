@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server import broadcasts, history
 from bridge.server.auth import require_app, require_master
@@ -19,6 +18,7 @@ from bridge.server.fields import client_id, client_ids, instant, message_text, p
 from bridge.server.history import Entry
 from bridge.server.http import Json, Parameters, answer, query_parameters, read_body
 from bridge.server.messages import Change, Messages
+from bridge.server.paths import Route
 from bridge.server.presence import Presence
 from bridge.server.restrictions import Restriction, release, silence, silence_seconds
 from bridge.server.rows import CHATROOM, NORMAL, SERVICE

@@ -130,7 +130,7 @@ class Loader:
         latest = {row.id: row for row in sorted(rows, key=lambda row: row.updated_at)}
         async with self.engine.write() as connection:
             await _remember_class(connection, class_name, min(row.created_at for row in rows))
-            here = await _times_of(connection, class_name, latest)
+            here = await _times_of(connection, class_name, latest, lock=True)
             new = [row for row in latest.values() if row.id not in here]
             stale = [row for row in latest.values() if row.id in here and here[row.id] < row.updated_at]
             tally = Tally(len(new), len(stale), len(rows) - len(new) - len(stale))
@@ -228,11 +228,16 @@ def _members(rows: Collection[ObjectRow]) -> set[tuple[str, str]]:
     return found
 
 
-async def _times_of(connection: AsyncConnection, class_name: str, ids: Collection[str]) -> dict[str, int]:
+async def _times_of(
+    connection: AsyncConnection, class_name: str, ids: Collection[str], *, lock: bool = False
+) -> dict[str, int]:
+    """When these objects were last changed; with `lock`, nobody else changes them before this transaction has ended."""
     query = select(objects.c.id, objects.c.updated_at).where(
         objects.c.class_name == class_name, objects.c.id.in_(sorted(ids))
     )
-    return {row.id: row.updated_at for row in await connection.execute(query)}
+    query = query.order_by(objects.c.id)
+    found = await connection.execute(query.with_for_update() if lock else query)
+    return {row.id: row.updated_at for row in found}
 
 
 async def _remember_class(connection: AsyncConnection, class_name: str, now: int) -> None:
@@ -246,7 +251,6 @@ _REPLACE = (
     .where(
         objects.c.class_name == bindparam("of_class"),
         objects.c.id == bindparam("of_id"),
-        objects.c.updated_at < bindparam("updated_at"),
     )
     .values(
         updated_at=bindparam("updated_at"),

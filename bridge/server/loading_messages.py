@@ -199,7 +199,7 @@ async def _reaches_of(connection: AsyncConnection, msg_ids: Collection[str]) -> 
 
 _RETEXT = (
     update(messages)
-    .where(messages.c.msg_id == bindparam("of_id"), messages.c.patched_at.is_(None))
+    .where(messages.c.msg_id == bindparam("of_id"))
     .values(data=bindparam("data"), recalled=bindparam("recalled"), ack_at=bindparam("ack_at"))
 )
 
@@ -208,7 +208,9 @@ async def _write(
     connection: AsyncConnection, rows: Mapping[str, tuple[MessageRow, Reach]], *, new: bool = False
 ) -> Tally:
     """Inserts messages and, unless only `new` ones are wanted, brings the text of those that are here up to date."""
-    query = select(messages).where(messages.c.msg_id.in_(sorted(rows)))
+    # Locked, in one order everywhere: nobody else changes them in between, and nobody waits for a waiting one.
+    query = select(messages).where(messages.c.msg_id.in_(sorted(rows))).order_by(messages.c.msg_id)
+    query = query.with_for_update()
     here = {row.msg_id: row for row in await connection.execute(query)}
     fresh = [_columns(row, reach) for msg_id, (row, reach) in rows.items() if msg_id not in here]
     if fresh:
@@ -267,8 +269,7 @@ _RETEXT_FOR_ONE = (
         *(
             recipients.c[name] == bindparam(f"of_{name}")
             for name in ("client_id", "conv_id", "timestamp", "msg_id")
-        ),
-        recipients.c.patched_at.is_(None),
+        )
     )
     .values(data=bindparam("data"), recalled=bindparam("recalled"))
 )
@@ -281,7 +282,12 @@ async def _deliver(connection: AsyncConnection, rows: Sequence[ThreadRow]) -> in
     texts = await _texts_of(connection, {row.message.msg_id for row in rows})
     wanted = {(row.client_id, row.message.msg_id): row for row in rows}
     key = tuple_(recipients.c.client_id, recipients.c.msg_id)
-    query = select(recipients).where(key.in_(sorted(wanted)))
+    query = (
+        select(recipients)
+        .where(key.in_(sorted(wanted)))
+        .order_by(recipients.c.client_id, recipients.c.msg_id)
+    )
+    query = query.with_for_update()
     here = {(row.client_id, row.msg_id): row for row in await connection.execute(query)}
     values = {pair: _recipient(row, texts) for pair, row in wanted.items()}
     fresh = [value for pair, value in values.items() if pair not in here]
@@ -295,7 +301,9 @@ async def _deliver(connection: AsyncConnection, rows: Sequence[ThreadRow]) -> in
             "recalled": values[pair]["recalled"],
         }
         for pair, old in here.items()
-        if not old.recalled and (old.data, old.recalled) != (values[pair]["data"], values[pair]["recalled"])
+        if old.patched_at is None
+        and not old.recalled
+        and (old.data, old.recalled) != (values[pair]["data"], values[pair]["recalled"])
     ]
     if changes:
         await connection.execute(_RETEXT_FOR_ONE, changes)

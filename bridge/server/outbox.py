@@ -27,8 +27,8 @@ AT_ONCE = 8
 LOOK_SECONDS = 5.0
 """How often a door looks for what another process has left behind."""
 
-_HELD_MS = 20_000
-"""How long a letter is somebody's: longer than one call and the wait after it."""
+_HELD_MS = 7_000
+"""How long a letter is somebody's who calls with it: longer than a call takes."""
 
 _LOCK = 0x72746F00  # "rto" and the door: any number that nobody else locks
 
@@ -159,12 +159,17 @@ class Courier:
             )
             async for attempt in attempts:
                 with attempt:
-                    if attempt.num > 1:
-                        await self._hold(letters, self._clock() + _HELD_MS)
-                    await self._deliver(letters)
+                    await self._attempt(letters, again_in=attempt.next_wait + patience.wait)
         except (Undelivered, Unwanted) as problem:
             log.warning("%s gave up %d from %s on: %s", name, len(letters), letters[0].id, problem)
         await self._remove(letters)
+
+    async def _attempt(self, letters: Sequence[Letter], again_in: float) -> None:
+        try:
+            await self._deliver(letters)
+        except Undelivered:
+            await self._hold(letters, self._clock() + round(again_in * 1000) + _HELD_MS)
+            raise
 
     async def _claim(self) -> Sequence[Letter]:
         """The first letters of the lane that has waited longest and that nobody is carrying."""

@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server import history
 from bridge.server.auth import require_master
@@ -20,6 +19,7 @@ from bridge.server.fields import (
 )
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.messages import Change, Messages
+from bridge.server.paths import Route
 from bridge.server.rows import SERVICE
 from bridge.server.settings import ServerSettings
 from bridge.server.store import Draft, Key, Reach, thread_id
@@ -216,9 +216,9 @@ _RTM = "/1.2/rtm"
 _NORMAL = f"{_RTM}/conversations/{{id}}/messages"
 _CHATROOM = f"{_RTM}/chatrooms/{{id}}/messages"
 _SERVICE = f"{_RTM}/service-conversations/{{id}}"
-_THREAD = f"{_SERVICE}/subscribers/{{client:path}}/messages"
+_THREAD = f"{_SERVICE}/subscribers/{{client}}/messages"
 
-# Message ids may hold a slash, which a client sends as %2F and which arrives decoded: hence `path`.
+# Message ids may hold a slash, and some programs send it as it is: hence `path`.
 routes = [
     Route(_NORMAL, send_normal, methods=["POST"]),
     Route(_NORMAL, history_normal),
@@ -236,6 +236,6 @@ routes = [
     Route(f"{_SERVICE}/messages/{{mid:path}}", modify, methods=["PUT"]),
     Route(_THREAD, history_thread),
     Route(f"{_THREAD}/{{mid:path}}", delete, methods=["DELETE"]),
-    Route(f"{_RTM}/clients/{{client:path}}/messages", history_client),
+    Route(f"{_RTM}/clients/{{client}}/messages", history_client),
     Route(f"{_RTM}/messages", history_app),
 ]

@@ -7,7 +7,6 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server import restrictions
 from bridge.server.access import MASTER
@@ -16,6 +15,7 @@ from bridge.server.errors import CLASS_NOT_FOUND, CONVERSATION_NOT_FOUND, UNKNOW
 from bridge.server.fields import check_client_id, client_id, client_ids, page_size
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.objects import Query
+from bridge.server.paths import Route
 from bridge.server.presence import Clients, Notice
 from bridge.server.restrictions import Restriction
 from bridge.server.rows import CHATROOM, NORMAL, SERVICE, Ref
@@ -260,7 +260,7 @@ def _list(path: str, kind: int, restriction: Restriction) -> list[Route]:
 
 
 _RTM = "/1.2/rtm"
-_REFUSALS = f"{_RTM}/clients/{{client:path}}/blacklists"
+_REFUSALS = f"{_RTM}/clients/{{client}}/blacklists"
 _INFOS = f"{_RTM}/conversations/{{id}}/member-infos"
 
 routes = [

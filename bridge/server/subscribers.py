@@ -6,13 +6,13 @@ from sqlalchemy import Row, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.auth import require_master
 from bridge.server.engine import Engine
 from bridge.server.errors import BAD_ARGUMENT, BLOCKED_BY_CONVERSATION, CONVERSATION_NOT_FOUND
 from bridge.server.fields import client_id, instant, page_size
 from bridge.server.http import Json, Parameters, answer, query_parameters, read_body
+from bridge.server.paths import Route
 from bridge.server.restrictions import Restriction, restricted
 from bridge.server.rows import SERVICE
 from bridge.server.store import remember_threads
@@ -137,5 +137,5 @@ routes = [
     Route(_SUBSCRIBERS, add, methods=["POST"]),
     Route(_SUBSCRIBERS, find),
     Route(f"{_SUBSCRIBERS}/count", count),
-    Route(f"{_SUBSCRIBERS}/{{client:path}}", remove, methods=["DELETE"]),
+    Route(f"{_SUBSCRIBERS}/{{client}}", remove, methods=["DELETE"]),
 ]

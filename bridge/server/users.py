@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from bridge.server.access import MASTER, Access
 from bridge.server.auth import require_app
@@ -24,6 +23,7 @@ from bridge.server.errors import (
 )
 from bridge.server.http import JsonObject, Parameters, answer, location, query_parameters, read_body
 from bridge.server.objects import Objects, Query
+from bridge.server.paths import Route
 from bridge.server.rows import Ref, new_object_id
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from bridge.errors import BridgeError
+from bridge.errors import PASSING, BridgeError, Uncertain
 from bridge.invocation import Place
 from bridge.phrases import Code, phrase
 from bridge.reply import Failure, Reply, Tone
@@ -12,6 +13,14 @@ from bridge.slack.asker import Asker
 from bridge.slack.outbound import Outbound, Posted
 
 log = logging.getLogger(__name__)
+
+
+class Keep(Protocol):
+    """Keeps a reply that can't be posted now until it can, never twice under the same key."""
+
+    async def __call__(self, place: Place, reply: Reply, key: str, *, again: bool = False) -> None:
+        """`again`: it may stand there already."""
+
 
 WORKING = Reply(phrase("Still working on it …"), tone=Tone.WORKING)
 
@@ -39,14 +48,21 @@ def our_fault(name: str) -> Reply:
 class Answer:
     """What one person is told in one place; `tell` is what a handler reports its progress to."""
 
-    def __init__(
-        self, name: str, outbound: Outbound, place: Place, asker: Asker, deadlines: Deadlines
+    def __init__(  # noqa: PLR0913 - what is said, where, to whom, when, and what if not
+        self,
+        name: str,
+        outbound: Outbound,
+        place: Place,
+        asker: Asker,
+        deadlines: Deadlines,
+        keep: Keep | None = None,
     ) -> None:
         self.name = name
         self.place = place
         self.asker = asker
         self._outbound = outbound
         self._deadlines = deadlines
+        self._keep = keep
         self._news = asyncio.Event()
         self._told: Reply | None = None
         self._posted: Posted | None = None
@@ -80,6 +96,11 @@ class Answer:
                 await self._outbound.update(self._posted, reply)
         except BridgeError as error:
             log.error("%s: the result could not be posted: %s", self.name, error.message)
+            uncertain = isinstance(error, Uncertain)
+            if self._keep is not None and not reply.private and (uncertain or error.code in PASSING):
+                await self._keep(
+                    self.place, reply, f"answer:{self.name}:{self.place.channel}", again=uncertain
+                )
 
     async def _show_progress(self, work: "asyncio.Task[Reply]") -> None:
         while await self._is_time(work):

@@ -23,7 +23,7 @@ from bridge.invocation import Invocation, Standing, Trigger
 from bridge.phrases import phrase
 from bridge.reply import Reply
 from bridge.slack.acknowledgement import Acknowledgements
-from bridge.slack.answer import Answer, Deadlines, our_fault
+from bridge.slack.answer import Answer, Deadlines, Keep, our_fault
 from bridge.slack.arrivals import Arrival, read, teams
 from bridge.slack.asker import Asker
 from bridge.slack.outbound import Outbound
@@ -48,6 +48,8 @@ class Slack:
     web: SlackWeb
     outbound: Outbound
     people: People
+    keep: Keep | None = None
+    """Where a result goes that can't be posted now."""
 
 
 class Inbound(AsyncMiddleware):
@@ -108,7 +110,7 @@ class Inbound(AsyncMiddleware):
     async def _answered(self, arrival: Arrival) -> BoltResponse:
         name = secrets.token_hex(4)
         asker = Asker(arrival.user, None, arrival.response_url)
-        answer = Answer(name, self._slack.outbound, arrival.place, asker, self._deadlines)
+        answer = Answer(name, self._slack.outbound, arrival.place, asker, self._deadlines, self._slack.keep)
         work = self._keep(self._work(name, arrival, answer))
         acknowledged = False
         try:

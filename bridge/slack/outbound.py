@@ -94,6 +94,10 @@ class Outbound:
         await self.share(place, rendered.files, asker, private=reply.private)
         return posted
 
+    async def say(self, place: Place, rendered: Rendered) -> None:
+        """Post what was rendered before, for all to see. Raises as `post` does."""
+        await self._say(place, rendered, None, progress=False)
+
     async def update(self, posted: Posted, reply: Reply, *, progress: bool = False) -> Posted:
         """Put a reply in the place of an earlier one, as a new post where Slack no longer lets it be changed.
 

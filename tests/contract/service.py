@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from bridge.clock import now_ms
 from bridge.server.app import Server
 from bridge.server.settings import UNLIMITED, Plan, ServerSettings
+from bridge.server.wire.socket import SERVING
 
 APP_ID = "5rZ0eTestAppIdForContracts-self"
 APP_KEY = "app-key-of-the-contract-tests"
@@ -104,7 +105,9 @@ async def on_a_socket(server: Served) -> AsyncIterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     # asyncio does so only for sockets that name their protocol; without it each answer waits 40 ms for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    front = _SocketServer(uvicorn.Config(server.asgi, lifespan="off", log_config=None, access_log=False))
+    front = _SocketServer(
+        uvicorn.Config(server.asgi, lifespan="off", log_config=None, access_log=False, **SERVING)
+    )
     serving = asyncio.create_task(front.serve([listener]))
     await front.listening.wait()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

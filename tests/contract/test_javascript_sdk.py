@@ -213,3 +213,27 @@ async def test_a_client_is_kicked_with_its_reason(sdk: Clients, socket_service: 
     await sdk.do("tom", "open")
     await socket_service.ok("POST", f"{RTM}/clients/tom/kick", json={"reason": "enough"})
     assert await sdk.hears("tom", "close") == {"code": 4115, "reason": "enough"}
+
+
+async def test_clients_come_back_by_themselves_and_learn_what_they_missed(
+    sdk: Clients, socket_service: Service
+) -> None:
+    await both(sdk)
+    conv = (await sdk.do("tom", "create", members=["jerry"]))["id"]
+    sent = await sdk.do("tom", "send", id=conv, text="before")
+    await sdk.hears("jerry", "message")
+    await sdk.do("jerry", "read", id=conv)
+    socket_service.server.presence.close()  # as a restart does
+    for client in ("tom", "jerry"):
+        await sdk.hears(client, "disconnect")
+    body = {"from_client": "tom", "message": "meanwhile"}
+    await socket_service.ok("POST", f"{RTM}/conversations/{conv}/messages", json=body)
+    recall = f"{RTM}/conversations/{conv}/messages/{sent['id']}/recall"
+    timestamp = (await socket_service.ok("GET", f"{RTM}/conversations/{conv}/messages"))[-1]["timestamp"]
+    await socket_service.ok("PUT", recall, json={"from_client": "tom", "timestamp": timestamp})
+    for client in ("tom", "jerry"):
+        await sdk.hears(client, "reconnect")
+    assert await sdk.hears("jerry", "unreadmessagescountupdate") == [[conv, 1]]
+    assert (await sdk.hears("jerry", "messagerecall"))["id"] == sent["id"]
+    await sdk.do("tom", "send", id=conv, text="after")
+    assert (await sdk.hears("jerry", "message"))["text"] == "after"

@@ -32,7 +32,17 @@ def bridge(lease_ms: str, settle_ms: str, ahead_ms: str = "0") -> Callable[[], N
     return lambda: run(app.serve(config.load(None), timing))
 
 
-KINDS: dict[str, Callable[..., Callable[[], None]]] = {"bridge": bridge}
+def server(port: str, database_url: str) -> Callable[[], None]:
+    """`imbridge realtime` on this port and database."""
+    from bridge import app, config
+    from bridge.listen import run
+
+    for name in LATE_IMPORTS:
+        importlib.import_module(name)
+    return lambda: run(app.realtime(config.load(None), "127.0.0.1", int(port), database_url))
+
+
+KINDS: dict[str, Callable[..., Callable[[], None]]] = {"bridge": bridge, "server": server}
 
 
 def live(life: Callable[[], None]) -> None:

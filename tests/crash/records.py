@@ -74,6 +74,11 @@ class Ledger:
         """The keys of all requests that have a delivery."""
         return {row[0] for row in self._rows("SELECT request FROM imbridge_deliveries")}
 
+    def unsaid(self) -> int:
+        """How much is still to be said in Slack."""
+        ((count,),) = self._rows("SELECT count(*) FROM imbridge_posts WHERE state IN ('waiting', 'posting')")
+        return int(count)
+
     def fires(self) -> dict[str, str]:
         """The state of each fire, by its schedule: each of these fires once."""
         return dict(self._rows("SELECT schedule, state FROM imbridge_fires"))

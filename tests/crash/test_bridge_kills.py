@@ -81,8 +81,14 @@ class Run:
             part.state in ("planned", "sending") or (part.state == "unknown" and not asked(part))
             for part in self.ledger.parts()
         )
+        unsaid = self.ledger.unsaid()
         unfired = self.fires - len(self.ledger.fires())
-        return under_way or unfired > 0 or {"claimed", "asking"} & set(self.ledger.fires().values()) != set()
+        return (
+            under_way
+            or unsaid > 0
+            or unfired > 0
+            or {"claimed", "asking"} & set(self.ledger.fires().values()) != set()
+        )
 
 
 def asked(part: Part) -> bool:

@@ -27,6 +27,7 @@ RESTLESS = """
     SELECT (SELECT count(*) FROM imbridge_fires WHERE state IN ('claimed', 'asking'))
          + (SELECT count(*) FROM imbridge_parts WHERE state IN ('planned', 'sending')
                 OR state = 'unknown' AND reason NOT IN ('not_found', 'not_asked', 'no_trace'))
+         + (SELECT count(*) FROM imbridge_posts WHERE state IN ('waiting', 'posting'))
 """
 PARTS = "SELECT d.id, d.text, p.state FROM imbridge_parts p JOIN imbridge_deliveries d ON d.id = p.delivery"
 

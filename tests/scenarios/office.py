@@ -286,7 +286,7 @@ async def _dispatch(
     async def read(path: str) -> str:
         return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
 
-    async def post(place: Place, reply: Reply) -> None:
+    async def post(place: Place, reply: Reply, key: str) -> None:
         await slack.outbound.post(place, reply)
 
     async def dispatch(invocation: Invocation, tell: Tell) -> Reply:

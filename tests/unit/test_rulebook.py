@@ -62,9 +62,11 @@ def test_every_example_of_the_worked_one_can_fail(tmp_path: Path, line: str) -> 
     before = next(n for n in range(at, 0, -1) if lines[n].startswith("    - name:"))
     end = next((n for n in range(at, len(lines)) if lines[n].startswith("    - name:")), len(lines))
     rule = [each for number, each in enumerate(lines[before:end], before) if number != at]
-    name, conditions = rule[0], [each for each in rule[1:] if not each.strip().startswith(("- {", "allow", "deny"))]
+    name, conditions = (
+        rule[0],
+        [each for each in rule[1:] if not each.strip().startswith(("- {", "allow", "deny"))],
+    )
     moved = [*lines[:before], name, *conditions, f"      {other}", f"        - {line}", *lines[end:]]
-    assert any(f"{name.split()[-1]}" or each for each in moved)
     assert problems(tmp_path, "\n".join(moved)) != []
 
 
@@ -78,12 +80,18 @@ def test_absent_and_open_are_policies_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        (["run: notify", "who: suport"], "app.yaml:8 access.rules[0].who: 'suport' is no role; did you mean 'support'?"),
+        (
+            ["run: notify", "who: suport"],
+            "app.yaml:8 access.rules[0].who: 'suport' is no role; did you mean 'support'?",
+        ),
         (
             ["run: [reads, notfy]"],
             "app.yaml:7 access.rules[0].run: 'notfy' is no command, group or effect; did you mean 'notify'?",
         ),
-        (["run: notify", "without: pusch"], "app.yaml:8 access.rules[0].without: 'pusch' is no option; did you mean 'push'?"),
+        (
+            ["run: notify", "without: pusch"],
+            "app.yaml:8 access.rules[0].without: 'pusch' is no option; did you mean 'push'?",
+        ),
         (
             ["run: notify", "approve: {role: lead}"],
             "app.yaml:8 access.rules[0].approve.role: 'lead' is no role; did you mean 'leads'?",
@@ -92,10 +100,22 @@ def test_absent_and_open_are_policies_of_their_own(tmp_path: Path) -> None:
             ["run: notify", "approve: {role: leads}", "confirm: true"],
             "app.yaml:6 access.rules[0]: confirm, approve and refuse: a rule says one of them",
         ),
-        (["run: notify", "in: '#support'"], "app.yaml:8 access.rules[0].in: '#support' is no id of a channel, which looks like C0123ABCDE"),
-        (["run: notify", "from: []"], "app.yaml:8 access.rules[0].from: is empty: name something, or leave the key out"),
-        (["run: notify", "who: []"], "app.yaml:8 access.rules[0].who: is empty: name something, or leave the key out"),
-        (["run: notify", "form: ceo"], "app.yaml:8 access.rules[0].form: unknown key 'form'; did you mean 'from'?"),
+        (
+            ["run: notify", "in: '#support'"],
+            "app.yaml:8 access.rules[0].in: '#support' is no id of a channel, which looks like C0123ABCDE",
+        ),
+        (
+            ["run: notify", "from: []"],
+            "app.yaml:8 access.rules[0].from: is empty: name something, or leave the key out",
+        ),
+        (
+            ["run: notify", "who: []"],
+            "app.yaml:8 access.rules[0].who: is empty: name something, or leave the key out",
+        ),
+        (
+            ["run: notify", "form: ceo"],
+            "app.yaml:8 access.rules[0].form: unknown key 'form'; did you mean 'from'?",
+        ),
         (["who: support"], "app.yaml:6 access.rules[0].run: Field required"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -107,10 +127,26 @@ def test_a_rule_that_cannot_be_meant_stops_the_start(tmp_path: Path, lines: list
 @pytest.mark.parametrize(
     ("side", "example", "problem"),
     [
-        ("allow", "{who: member, line: notify news hi --to tom}", "should be let through, by the rule notifying; but: No rule lets you run notify here."),
-        ("allow", "{who: support, line: stats}", "should be let through, by the rule notifying; but: No rule lets you"),
-        ("deny", "{who: support, line: notify news hi --to tom}", "should be denied; but: The rule notifying allows notify."),
-        ("deny", "{who: suport, line: notify news hi --to tom}", "'suport' is no role and no user id; there are: support, leads, member"),
+        (
+            "allow",
+            "{who: member, line: notify news hi --to tom}",
+            "should be let through, by the rule notifying; but: No rule lets you run notify here.",
+        ),
+        (
+            "allow",
+            "{who: support, line: stats}",
+            "should be let through, by the rule notifying; but: No rule lets you",
+        ),
+        (
+            "deny",
+            "{who: support, line: notify news hi --to tom}",
+            "should be denied; but: The rule notifying allows notify.",
+        ),
+        (
+            "deny",
+            "{who: suport, line: notify news hi --to tom}",
+            "'suport' is no role and no user id; there are: support, leads, member",
+        ),
         ("allow", "{who: support, line: notify}", "'notify' is no command line: notify needs CONV."),
         ("allow", "{who: support, line: notfy news hi}", "Did you mean notify?"),
     ],

@@ -309,12 +309,9 @@ def _write_message(command: Command) -> bytes:
         arguments["op"] = command.op
     below = _SUB_MESSAGES.get(command.cmd)
     if below is not None:
-        arguments[below.name] = _arguments(below.message_type, command.body)
-    message = GenericCommand(cmd=command.cmd, **arguments)
-    if below is not None:
         # Present even when it is empty: the JavaScript SDK reads into it without looking.
-        getattr(message, below.name).SetInParent()
-    return message.SerializeToString()
+        arguments[below.name] = _arguments(below.message_type, command.body)
+    return GenericCommand(cmd=command.cmd, **arguments).SerializeToString()
 
 
 def _arguments(descriptor: Any, body: Mapping[str, Json]) -> dict[str, Any]:

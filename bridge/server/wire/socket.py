@@ -48,6 +48,14 @@ RESTARTING = 1012
 TRY_AGAIN = 1013
 """Close codes of the WebSocket protocol itself: SDKs reconnect after both."""
 
+SERVING: dict[str, Any] = {
+    "ws_max_size": 64 * 1024,
+    "ws_per_message_deflate": False,
+    "ws_ping_interval": 60.0,
+    "ws_ping_timeout": 30.0,
+}
+"""How uvicorn has to serve the sockets: small frames, no compressor for each, and pings that find the dead ones."""
+
 _FATAL = frozenset({APP_NOT_AVAILABLE.code, INVALID_CLIENT.code})
 """A login that is refused with one of these ends the connection, and the SDK's attempts."""
 

@@ -37,7 +37,7 @@ class Desk:
     async def tell(self, reply: Reply) -> None:
         self.told.append(reply)
 
-    async def post(self, place: Place, reply: Reply) -> None:
+    async def post(self, place: Place, reply: Reply, key: str) -> None:
         await self.posted.put((place, reply))
 
     async def carry_out(self, *answers: Answer, act: Act = Act.BROADCAST, clients: int = 0) -> Delivery:

@@ -39,7 +39,7 @@ class Replica:
         await self.waits_for.wait()
         return Reply(phrase("Done."), private=True)
 
-    async def post(self, place: Place, reply: Reply) -> None:
+    async def post(self, place: Place, reply: Reply, key: str) -> None:
         await self.posted.put((place, reply))
 
     async def next_post(self) -> Reply:

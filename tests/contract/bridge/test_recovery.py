@@ -327,11 +327,28 @@ async def test_an_answer_that_comes_after_all_settles_what_was_taken_over(desk: 
     assert (await desk.stands()).state is State.SENT
 
 
-async def test_a_question_asked_just_before_its_process_was_killed_is_asked_again(
-    desk: Desk, database: Database, clock: Clock, other: Replica
+async def test_a_question_that_is_open_when_its_process_is_killed_is_asked_again_and_then_no_more(
+    desk: Desk, other: Replica, database: Database, clock: Clock
 ) -> None:
     """SIGKILL between deciding to ask and the question's arrival in its channel."""
     await lost(desk)
-    assert await other.ledger.take_over(()) == ("d1",)
-    clock.advance(300_001)
+    async with other.serving():
+        assert await posted(other) == (Place("T1", "C1"), "Unknown: “Party on Saturday!”")
+    assert len(desk.service.requests) == 1
     assert await Ledger(database, "three", clock).take_over(()) == ()
+
+
+async def test_a_result_that_nobody_was_given_is_told_after_the_restart(desk: Desk, other: Replica) -> None:
+    """SIGKILL after the last outcome and before whoever asked has heard of it."""
+    await desk.ledger.plan(plan(), invocation())
+    await desk.ledger.begin(PartKey("d1", 0))
+    answered = Outcome(State.SENT, Reason.ANSWERED, msg_id="m1", timestamp=NOON)
+    await desk.ledger.settle(PartKey("d1", 0), answered)
+    async with other.serving():
+        assert (await posted(other))[1] == "Sent: “Party on Saturday!”"
+    assert desk.service.requests == []
+
+
+async def test_a_result_that_was_given_is_not_told_again(desk: Desk, other: Replica) -> None:
+    await desk.carry_out()
+    assert await other.ledger.take_over(()) == ()

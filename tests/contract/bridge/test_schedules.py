@@ -190,7 +190,7 @@ async def test_a_channel_that_cannot_be_reached_does_not_make_it_happen_again(
     one = replica("one", before_the_minute(200))
     asked = asyncio.Event()
 
-    async def unreachable(place: Place, reply: Reply) -> None:
+    async def unreachable(place: Place, reply: Reply, key: str) -> None:
         asked.set()
         raise ConnectionError("Slack is down")
 
