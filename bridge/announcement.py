@@ -1,6 +1,7 @@
 """What is said of a delivery: begins with its state, quotes its text, and only a finished one sounds finished."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from bridge.ledger import Act, Delivery, Part, Reason, State
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
@@ -175,12 +176,27 @@ def _rows(delivery: Delivery) -> Iterator[tuple[Phrase, Value]]:
     if len(delivery.parts) > 1 and delivery.state is not State.SENT:
         done = delivery.count(State.SENT)
         yield phrase("Calls done"), phrase("{done} of {total}", done=done, total=len(delivery.parts))
+        if failed := delivery.count(State.REFUSED, State.UNKNOWN):
+            yield phrase("Failed or in doubt"), failed
+        if delivery.state in UNDER_WAY:
+            yield from _speed(delivery, done)
     if delivery.state is State.SENT and len(delivery.parts) == 1:
         part = delivery.parts[0]
         yield phrase("Message id"), Code(part.msg_id or "")
         if part.timestamp is not None:
             yield phrase("Time"), Moment(part.timestamp)
     yield phrase("Delivery"), Code(delivery.id)
+
+
+def _speed(delivery: Delivery, done: int) -> Iterator[tuple[Phrase, Value]]:
+    """How fast its calls have gone so far, and what that means for the rest."""
+    settled = [part.at for part in delivery.parts if part.state is State.SENT]
+    seconds = (max(settled, default=delivery.at) - delivery.at) / 1000
+    left = delivery.count(*UNDER_WAY)
+    if done and left and seconds > 0:
+        rate = done / seconds
+        yield phrase("Rate"), phrase("{rate} calls a second", rate=f"{rate:.3g}")
+        yield phrase("Time left"), phrase("about {seconds} s", seconds=ceil(left / rate))
 
 
 def _audience(delivery: Delivery) -> Value:

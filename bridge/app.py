@@ -36,6 +36,7 @@ from bridge.database.engine import Database
 from bridge.database.leases import TERM_MS, Lease
 from bridge.database.ledger import Ledger
 from bridge.database.posts import PostStore
+from bridge.database.quotas import SharedMeter
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
 from bridge.delivery import Deliveries, Pace
@@ -54,7 +55,7 @@ from bridge.outbox import Outbox, Poster
 from bridge.phrases import phrase
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.limits import plan_of
-from bridge.realtime.pacing import Meter
+from bridge.realtime.pacing import Meter, Pacer
 from bridge.reply import Failure, Reply
 from bridge.rulebook import policy_of
 from bridge.schedule import Find, Schedule, Schedules
@@ -115,17 +116,22 @@ async def bridge(
         if settings.embedded:
             url = database_url(settings, folder / "realtime.db")
             server = await parts.enter_async_context(embedded(settings, identity, url))
-        realtime = await parts.enter_async_context(connect(settings, identity, server))
         database = await Database.open(database_url(settings, folder / "imbridge.db"))
         parts.push_async_callback(database.close)
         lease = Lease(database, new_invocation_id(), timing.clock, timing.lease_ms)
         await lease.start()
         parts.push_async_callback(lease.release)
-        ledger = Ledger(database, lease.name, timing.clock)
+        pacer = SharedMeter(database, plan_of(_client_plan(settings)), timing.clock)
+        parts.push_async_callback(pacer.finish)
+        realtime = await parts.enter_async_context(connect(settings, identity, server, pacer))
+        ledger = Ledger(database, lease.name, timing.clock, holds=lease.holds)
         parts.push_async_callback(ledger.finish)
         letters = PostStore(database, lease.name, timing.clock)
         parts.push_async_callback(letters.finish)
         outbox = Outbox(letters, poster, timing.clock)
+
+        async def say(place: Place, reply: Reply) -> None:
+            await poster.post(place, poster.write(reply), again=False)
 
         async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
             return await dispatcher(invocation, tell)
@@ -135,7 +141,7 @@ async def bridge(
         services = Services(
             realtime=realtime,
             conversations=conversations,
-            deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace),
+            deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace, say=say),
             schedules=Schedules(
                 ScheduleStore(database, lease.name, timing.clock),
                 dispatch,
@@ -231,7 +237,7 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
             await parts.enter_async_context(socket_mode(inbound.app, token))
         elif settings.slack.signing_secret is not None:
             secret = settings.slack.signing_secret.get_secret_value()
-            routes.append(Route("/slack/events", SlackDoor(inbound.app, secret)))
+            routes.insert(0, Route("/slack/events", SlackDoor(inbound.app, secret)))
         app = Starlette(routes=routes)
         front = bind(settings.host, settings.port)
         await parts.enter_async_context(listening(app, front))
@@ -367,7 +373,7 @@ def start_logs(settings: AppSettings, folder: Path, level: int = logging.INFO) -
 
 @asynccontextmanager
 async def connect(
-    settings: AppSettings, identity: keys.Keys, server: Server | None
+    settings: AppSettings, identity: keys.Keys, server: Server | None, pacer: Pacer | None = None
 ) -> AsyncIterator[RealtimeClient]:
     """The client of the messaging service: the same whether it is in this process or far away."""
     if server is None:
@@ -376,7 +382,7 @@ async def connect(
         http = httpx.AsyncClient(transport=within(server.asgi), base_url=EMBEDDED)
     credentials = Credentials(identity.app_id, identity.app_key, identity.master_key)
     async with http:
-        yield RealtimeClient(http, credentials, pacer=Meter(plan_of(_client_plan(settings))))
+        yield RealtimeClient(http, credentials, pacer=pacer or Meter(plan_of(_client_plan(settings))))
 
 
 def within(application: ASGIApp) -> httpx.AsyncBaseTransport:

@@ -53,5 +53,8 @@ class Context(Services):
 
     @classmethod
     def of(cls, services: Services, invocation: Invocation, tell: Tell) -> "Context":
-        given = {each.name: getattr(services, each.name) for each in fields(services)}
+        given = {name: getattr(services, name) for name in _SERVICES}
         return cls(**given, invocation=invocation, tell=tell)
+
+
+_SERVICES = tuple(each.name for each in fields(Services))

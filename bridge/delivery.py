@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from bridge import forecast
 from bridge.announcement import STATES, announce
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
 from bridge.errors import Refused
+from bridge.forecast import Say
 from bridge.invocation import Invocation, Place
 from bridge.ledger import Act, Answer, Delivery, Outcome, Part, PartKey, Plan, Reason, State
 from bridge.lookup import Lookup, Patience, Sleep
@@ -65,15 +67,17 @@ class Pace:
 class Deliveries:
     """One engine for send, notify, publish and broadcast."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two parts, and how it acts in time
         self,
         ledger: "Ledger",
         realtime: "RealtimeClient",
         clock: Clock = now_ms,
         pace: Pace = Pace(),
         sleep: Sleep = asyncio.sleep,
+        say: Say | None = None,
     ) -> None:
         self._ledger = ledger
+        self._say = say
         self._realtime = realtime
         self._clock = clock
         self._pace = pace
@@ -86,12 +90,20 @@ class Deliveries:
     async def carry_out(self, plan: Plan, invocation: Invocation, tell: Tell) -> Delivery:
         """Commit the plan and carry it out, telling now and then how far it has come.
 
-        A request that has a delivery already gets that one as it stands; nothing is done for it again.
+        A request that has a delivery already gets that one as it stands; nothing is done for it again. Refused: it
+        can't be carried out today, or nobody would hear how it ends.
         """
+        calls = len(plan.calls())
+        left = await self._realtime.pacer.left(FAMILIES[plan.act])
+        wait = forecast.minutes(left, calls)
+        forecast.refuse_beyond_the_day(left, calls)
+        await forecast.refuse_unheard(invocation, wait, self._say)
         with self._carrying(plan.id):
             planned = await self._ledger.plan(plan, invocation)
             if not planned.fresh:
                 return planned.delivery
+            if wait:
+                await self._shown(planned.delivery, tell, lambda reply: forecast.foretold(reply, calls, wait))
             log.info("delivery %s planned: %s, %d calls", plan.id, plan.act, len(planned.delivery.parts))
             return await self._handed_over(await self._carry(planned.delivery, tell))
 
@@ -241,6 +253,9 @@ class Deliveries:
 
     async def _act(self, run: "_Run", part: Part) -> tuple[Outcome, int | None]:
         """Make the call: what came of it, and for a call that may be made again, after how many ms."""
+        if not self._ledger.holds():
+            # We were asleep: another process may have taken it over, and a person may have had it sent again.
+            return Outcome(State.PLANNED, Reason.SLEPT), self._pace.first_pause_ms
         try:
             sent = await self._call(run.plan, part.clients)
         except RateLimited as error:
@@ -303,11 +318,14 @@ class Deliveries:
     async def _tell(self, delivery: str, tell: Tell) -> None:
         while True:
             await asyncio.sleep(self._pace.progress_ms / 1000)
-            try:
-                await tell(announce(await self._now(delivery)))
-            except Exception:
-                # Whoever watches is not what the delivery is for: it goes on unseen.
-                log.exception("delivery %s: its progress could not be told", delivery)
+            await self._shown(await self._now(delivery), tell, lambda reply: reply)
+
+    async def _shown(self, delivery: Delivery, tell: Tell, said: Callable[[Reply], Reply]) -> None:
+        try:
+            await tell(said(announce(delivery)))
+        except Exception:
+            # Whoever watches is not what the delivery is for: it goes on unseen.
+            log.exception("delivery %s: its progress could not be told", delivery.id)
 
 
 def _key(delivery: Delivery) -> str:

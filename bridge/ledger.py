@@ -78,6 +78,8 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     ANSWER_LOST = "answer_lost"
     PROCESS_ENDED = "process_ended"
+    SLEPT = "slept"
+    """The process woke from a sleep that outlasted its lease, just before the call, and did not make it."""
     FAULT = "fault"
     FOUND = "found"
     RECOGNISED = "recognised"

@@ -33,8 +33,8 @@ async def quota(ctx: Context) -> Reply:
             Table(columns, rows),
             Hint(
                 phrase(
-                    "The service tells nobody its count: what others send for this app, or was sent before this"
-                    " process began, is missing here."
+                    "The service tells nobody its count: what others send for this app is missing here, until a 429"
+                    " corrects it."
                 )
             ),
         ),

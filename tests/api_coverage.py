@@ -11,6 +11,7 @@ from starlette.routing import Match
 
 from bridge.realtime.client import RealtimeClient
 from bridge.server.app import ROUTES
+from bridge.server.paths import with_whole_segments
 from tests.unit.realtime.documented import TABLES, V1
 from tests.unit.realtime.documented_conversations import Row
 
@@ -99,8 +100,9 @@ def method_of(row: Row) -> str:
 def server_module(row: Row) -> str | None:
     """The module of our server that answers a row's call; None: it has no such route."""
     method, _, address = row[0].partition(" ")
-    path = address.partition("?")[0].replace("%2F", "/")
-    scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+    path = address.partition("?")[0]
+    asked = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": ""}
+    scope = with_whole_segments(asked)
     for route in ROUTES:
         if route.matches(scope)[0] is Match.FULL:
             return str(route.endpoint.__module__)

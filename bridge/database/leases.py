@@ -26,13 +26,19 @@ class Lease:
         self._clock = clock
         self._term_ms = term_ms
         self._renewing: asyncio.Task[None] | None = None
+        self._until = 0
 
     async def start(self) -> None:
         """Take the lease, before anything is written under it, and keep it."""
+        until = self._clock() + self._term_ms
         async with self._database.write() as connection:
-            values = {"id": self.name, "until": self._clock() + self._term_ms}
-            await connection.execute(insert(leases).values(values))
+            await connection.execute(insert(leases).values(id=self.name, until=until))
+        self._until = until
         self._renewing = asyncio.create_task(self._renew())
+
+    def holds(self) -> bool:
+        """Whether nobody can have taken anything over from us; not so after a sleep that outlasted the lease."""
+        return self._clock() < self._until
 
     async def release(self) -> None:
         """Give it up: what is left undone can be taken over at once."""
@@ -53,6 +59,7 @@ class Lease:
                     )
                     if not renewed.rowcount:
                         await connection.execute(insert(leases).values(id=self.name, until=until))
+                self._until = until
             except Exception:
                 log.exception("the lease could not be renewed; trying again")
 

@@ -1,7 +1,7 @@
 """Keeps deliveries: the intent is durable before anything is done, each change of state before the next step."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -83,7 +83,16 @@ class _Held(NamedTuple):
 class Ledger:
     """The deliveries of all processes; `lease` names this one, and only its holder begins the parts that it plans."""
 
-    def __init__(self, database: Database, lease: str, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease: str,
+        clock: Clock = now_ms,
+        *,
+        holds: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.holds = holds
+        """Whether the lease is certainly still ours: what is about to be sent may not be anybody else's by now."""
         self._database = database
         self._lease = lease
         self._clock = clock

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bridge.clock import Clock, now_ms
 from bridge.realtime import limits
-from bridge.realtime.limits import UNLIMITED, Family, Plan, Usage
+from bridge.realtime.limits import UNLIMITED, Family, Plan, Quota, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Left:
     per_minute: int | None
     per_day: int | None
     wait_ms: int
+    minute_total: int | None = None
+    """What a whole minute allows."""
 
 
 class Pacer(Protocol):
@@ -57,12 +59,9 @@ class Meter:
 
     async def reserve(self, family: Family) -> Turn:
         """Count one call, or say how long to wait."""
-        now, quota, usage = self.clock(), self.plan.quota(family), self.usages[family]
-        counted = limits.reserve(usage, quota, now)
-        if counted is None:
-            return Turn(now, limits.wait_ms(usage, quota, now), limits.is_daily(usage, quota, now))
-        self.usages[family] = counted
-        return Turn(now, 0)
+        quota = self.plan.quota(family)
+        turn, self.usages[family] = turn_of(self.usages[family], quota, self.clock())
+        return turn
 
     async def release(self, family: Family, turn: Turn) -> None:
         """Take back a call that was certainly not made."""
@@ -76,16 +75,29 @@ class Meter:
 
     async def left(self, family: Family) -> Left:
         """What may still be called, as far as this count knows."""
-        now, quota, usage = self.clock(), self.plan.quota(family), self.usages[family]
-        return Left(
-            _rest(quota.per_minute, usage.last_minute(now)),
-            _rest(quota.per_day, usage.today(now)),
-            limits.wait_ms(usage, quota, now),
-        )
+        return left_of(self.usages[family], self.plan.quota(family), self.clock())
 
     def wait_ms(self, family: Family) -> int:
         """Milliseconds until the next call of the family fits; 0 when it fits now."""
         return limits.wait_ms(self.usages[family], self.plan.quota(family), self.clock())
+
+
+def turn_of(usage: Usage, quota: Quota, now: int) -> tuple[Turn, Usage]:
+    """One call counted, or how long to wait; and the usage after it."""
+    counted = limits.reserve(usage, quota, now)
+    if counted is None:
+        return Turn(now, limits.wait_ms(usage, quota, now), limits.is_daily(usage, quota, now)), usage
+    return Turn(now, 0), counted
+
+
+def left_of(usage: Usage, quota: Quota, now: int) -> Left:
+    """What a usage leaves of its quota."""
+    return Left(
+        _rest(quota.per_minute, usage.last_minute(now)),
+        _rest(quota.per_day, usage.today(now)),
+        limits.wait_ms(usage, quota, now),
+        quota.per_minute,
+    )
 
 
 def _rest(total: int | None, used: int) -> int | None:

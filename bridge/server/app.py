@@ -175,15 +175,15 @@ async def _unrouted(_: Request, problem: Exception) -> Response:
     return failure(kind())
 
 
-ROUTES = [
+ROUTES = [  # tried in turn: first those that are called most
+    *conversation_routes.routes,
+    *rest_messages.routes,
     Route("/healthz", healthz),
     Route("/v1/route", route),
     Route("/1.1/date", date),
     *users.routes,
     *classes.routes,
     *batch.routes,
-    *conversation_routes.routes,
-    *rest_messages.routes,
     *broadcasts.routes,
     *subscribers.routes,
     *clients.routes,

@@ -9,7 +9,10 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from bridge.server.elsewhere import Elsewhere
 
 QUEUE_EVENTS = 1000
 """How many events may wait for one connection before it counts as too slow."""
@@ -241,32 +244,6 @@ class Connection:
         self._owed = frozenset(event.msg_id for event in owed)
         self._events = deque((*owed, *(event for event in self._events if not self._had(event))))
         self._wake()
-
-
-class Elsewhere(Protocol):
-    """The other processes of the same service; the methods are those of `Bus`."""
-
-    async def forward(self, event: Event, target: Target) -> None:
-        """Hands an event to all of them."""
-
-    def came(self, client_id: str, room: str | None = None) -> None:
-        """Tells them who is here."""
-
-    def went(self, client_id: str, room: str | None = None) -> None:
-        """Tells them who is not here any more."""
-
-    def expel(self, room: str, client_ids: Iterable[str]) -> None:
-        """Takes clients out of a chatroom there as well."""
-
-    @property
-    def clients(self) -> set[str]:
-        """Who is online there."""
-
-    def online(self, client_id: str) -> bool:
-        """Whether a client is."""
-
-    def in_room(self, room: str) -> set[str]:
-        """Who is in a chatroom there."""
 
 
 class Presence:

@@ -6,16 +6,20 @@ Reads `LEANCLOUD_API_SERVER` as the SDK does, and the app's id and keys from its
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 import leancloud
 from leancloud import Conversation, LeanCloudError, Message, Query
 
+Seen: TypeAlias = dict[str, Any]
+
 TYPED = {"_lctype": -1, "_lctext": "周六有晚会！", "_lcattrs": {"delivery": "d1"}}
 
 
-def conversations():
-    seen = {}
+def conversations() -> Seen:
+    seen: Seen = {}
     normal = Conversation("Tom & Jerry", is_unique=True)
     normal.add_member("Tom")
     normal.add_member("Jerry")
@@ -46,13 +50,15 @@ def conversations():
         Conversation.query.get(room.id).is_transient,
         room.get("name"),
     ]
+    # The SDK takes local time without a zone.
+    tomorrow = datetime.now() + timedelta(days=1)  # noqa: DTZ005
     seen["found"] = {
         "member": [one.name for one in Conversation.query.equal_to("m", "Spike").find()],
         "name": Conversation.query.equal_to("name", "news").first().id == system.id,
         "system": [one.name for one in Conversation.query.equal_to("sys", True).find()],
         "starts": [one.name for one in Conversation.query.startswith("name", "Tom &").find()],
         "all": [one.name for one in Conversation.query.ascending("name").limit(2).skip(1).find()],
-        "newer": Conversation.query.greater_than("createdAt", datetime.now() + timedelta(days=1)).count(),
+        "newer": Conversation.query.greater_than("createdAt", tomorrow).count(),
         "count": Conversation.query.count(),
         "scan": sorted(one.get("name") for one in Conversation.query.scan(batch_size=2)),
         "both": Query.or_(
@@ -70,8 +76,8 @@ def conversations():
     return seen
 
 
-def messages():
-    seen = {}
+def messages() -> Seen:
+    seen: Seen = {}
     group = Conversation("group")
     group.add_member("Tom")
     group.save()
@@ -94,22 +100,23 @@ def messages():
     seen["limit"] = [one.data for one in Message.find_by_conversation(group.id, limit="1")]
     oldest = Message.find_by_conversation(group.id, limit=1, reversed=True)
     seen["oldest first"] = [one.data for one in oldest]
+    newest = datetime.fromtimestamp(history[0].timestamp)  # noqa: DTZ006
     before = Message.find_by_conversation(
-        group.id,
-        before_time=datetime.fromtimestamp(history[0].timestamp),
-        before_message_id=history[0].message_id,
+        group.id, before_time=newest, before_message_id=history[0].message_id
     )
     seen["before"] = [one.message_id for one in before] == [one.message_id for one in history[1:]]
-    seen["of Tom"] = [json.loads(one.data)["_lctext"] if one.data[0] == "{" else one.data for one in Message.find_by_client("Tom")]
+    of_tom = [one.data for one in Message.find_by_client("Tom")]
+    seen["of Tom"] = [json.loads(data)["_lctext"] if data[0] == "{" else data for data in of_tom]
     seen["in all"] = len(Message.find_all(limit=100))
 
-    refused = {}
-    for name, call in {
+    refused: Seen = {}
+    calls: dict[str, Callable[[], object]] = {
         "unknown": lambda: Conversation.create_without_data("0" * 24).send("Tom", "x"),
         "too long": lambda: group.send("Tom", "x" * 6000),
-        "too many": lambda: news.send("news", "x", to_clients=["c%d" % number for number in range(21)]),
+        "too many": lambda: news.send("news", "x", to_clients=[f"c{number}" for number in range(21)]),
         "not a system conversation": lambda: group.broadcast("Tom", "x"),
-    }.items():
+    }
+    for name, call in calls.items():
         try:
             call()
         except LeanCloudError as problem:
@@ -120,4 +127,5 @@ def messages():
 
 app_id, app_key, master_key, part = sys.argv[1:]
 leancloud.init(app_id, app_key=app_key, master_key=master_key)
-print(json.dumps({"conversations": conversations, "messages": messages}[part]()))
+what = {"conversations": conversations, "messages": messages}[part]
+sys.stdout.write(json.dumps(what()))

@@ -126,7 +126,8 @@ async def running(
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.close)
-        base_url, route = "http://service.test", httpx.ASGITransport(server.asgi)
+        base_url = "http://service.test"
+        route: httpx.ASGITransport | None = httpx.ASGITransport(server.asgi)
         if transport == "socket":
             base_url, route = await stack.enter_async_context(on_a_socket(server)), None
         http = await stack.enter_async_context(

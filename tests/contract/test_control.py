@@ -109,7 +109,7 @@ async def test_a_cut_connection_has_acted(service: Service) -> None:
 async def test_a_cut_connection_is_cut_on_a_socket_as_well(control: Control, service: Service) -> None:
     conv_id = await make(service)
     await inject(service, "cut-after", path="*/messages", method="POST")
-    async with on_a_socket(control) as url:  # type: ignore[arg-type]  # it serves whatever has an `asgi`
+    async with on_a_socket(control) as url:
         path = f"{url}{RTM}/conversations/{conv_id}/messages"
         headers = {"X-LC-Id": APP_ID, "X-LC-Key": f"{MASTER_KEY},master"}
         async with httpx.AsyncClient(trust_env=False) as http:

@@ -3,17 +3,14 @@
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from bridge.server import history as reading
-from bridge.server import subscribers
 from bridge.server.app import Server
 from bridge.server.history import Bound, Page
 from bridge.server.settings import UNLIMITED, ServerSettings
@@ -324,43 +321,3 @@ async def test_a_range_holds_what_lies_between_its_ends_and_nothing_else(
 
     wanted = sorted((row[1], row[0]) for row in rows if after(row, older) and before(row, newer))
     assert [(entry.timestamp, entry.msg_id) for entry in found] == (wanted if oldest_first else wanted[::-1])
-
-
-@pytest.mark.parametrize(
-    ("read", "indexes"),
-    [
-        (partial(reading.of_conversation, conv_id="c", reach=Reach.NORMAL), ["rt_messages_conversation"]),
-        (partial(reading.of_sender, client_id="c"), ["rt_messages_sender"]),
-        (reading.of_app, ["rt_messages_all"]),
-        (partial(reading.of_service, conv_id="c"), ["rt_messages_conversation"] * 3),
-        (partial(reading.of_thread, conv_id="c", client_id="a"), ["PRIMARY KEY", "rt_messages_conversation"]),
-    ],
-    ids=["conversation", "sender", "app", "service", "thread"],
-)
-@pytest.mark.parametrize("oldest_first", [False, True])
-async def test_every_kind_of_history_is_a_range_of_an_index_and_sorts_nothing(
-    server: Server, read: Any, indexes: list[str], oldest_first: bool
-) -> None:
-    """A plan with a sort or a full scan would be fast in tests, and slow with years of messages."""
-    sent: list[tuple[str, Any]] = []
-
-    def remember(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        sent.append((statement, parameters))
-
-    async with server.engine.write() as connection:
-        await subscribers.subscribe_row(connection, "c", "a", 1)
-    event.listen(server.engine.sqlalchemy.sync_engine, "before_cursor_execute", remember)
-    page = Page(Bound(5, "x", inclusive=False), Bound(5, "x", inclusive=True), oldest_first)
-    async with server.engine.read() as connection:
-        await read(connection, page=page)
-        event.remove(server.engine.sqlalchemy.sync_engine, "before_cursor_execute", remember)
-        plans = []
-        for statement, parameters in sent:
-            if "rt_messages" in statement:
-                explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans.append(" ".join(row.detail for row in explained))
-    assert len(plans) == len(indexes)
-    for plan, index in zip(plans, indexes, strict=True):
-        assert index in plan
-        assert "SCAN" not in plan
-        assert "TEMP B-TREE" not in plan

@@ -145,3 +145,19 @@ async def test_roles_are_given_changed_listed_and_taken(service: Service) -> Non
     assert await service.refused("POST", path, json={"clientId": "b", "role": "King"}) == 4321
     assert await service.ok("DELETE", info) == {}
     assert await service.ok("GET", path) == {"results": []}
+
+
+async def test_nobody_who_is_kept_out_is_added_over_rest_and_then_nobody_is(service: Service) -> None:
+    conv_id = await make(service, m=["tom"])
+    path = f"{RTM}/conversations/{conv_id}"
+    await service.ok("POST", f"{path}/blacklists", json={"client_ids": ["spike"]})
+    await service.ok("POST", f"{RTM}/clients/butch/blacklists", json={"conv_id": conv_id})
+    for client, code in (("spike", 4548), ("butch", 4308)):
+        response = await service.call("POST", f"{path}/members", json={"client_ids": ["jerry", client]})
+        assert response.json()["code"] == code
+        assert client in response.json()["error"]
+    assert (await service.ok("GET", f"{path}/members"))["result"] == ["tom"]
+    await service.ok("DELETE", f"{path}/blacklists", json={"client_ids": ["spike"]})
+    await service.ok("DELETE", f"{RTM}/clients/butch/blacklists", json={"conv_id": conv_id})
+    await service.ok("POST", f"{path}/members", json={"client_ids": ["spike", "butch"]})
+    assert (await service.ok("GET", f"{path}/members"))["result"] == ["tom", "spike", "butch"]

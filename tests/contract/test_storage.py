@@ -270,7 +270,7 @@ async def test_a_unique_conversation_made_through_storage_is_found_again(service
 
 
 async def test_an_imported_object_keeps_its_id_and_its_times(service: Service) -> None:
-    row = {
+    row: dict[str, Any] = {
         "objectId": "5eccba570d3a42c5fd4e25c3",
         "createdAt": "2020-05-26T06:42:31.492Z",
         "updatedAt": "2020-05-27T06:42:31.492Z",

@@ -132,6 +132,69 @@ def test_everybody_is_denied_whatever_no_rule_allows(who: str) -> None:
         assert verdict is may(who, command, channel, trigger), (command.name, channel, trigger)
 
 
+# Unsure means no
+
+
+def of_line(line: str, policy: Policy, actor: Actor, found: Found = Found()) -> Verdict:
+    understood = understand(split(line), REGISTRY, Reading(0, "UTC"))
+    invocation = Invocation("1", "r", actor, Place("T1", "C1"), Trigger.SLASH, 0)
+    return decide(policy, Asked(understood.command, invocation, understood.arguments, found)).verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        (Verdict.ALLOWED, Verdict.ALLOWED),
+        (Verdict.CONFIRM, Verdict.DENIED),
+        (Verdict.APPROVE, Verdict.DENIED),
+        (Verdict.DENIED, Verdict.DENIED),
+    ],
+)
+def test_where_nobody_knows_whether_a_rule_fits_only_one_that_allows_is_passed_over(
+    first: Verdict, verdict: Verdict
+) -> None:
+    everything = frozenset({EVERYTHING})
+    rules = (Rule("first", everything, first, who=("support",)), Rule("second", everything))
+    policy = Policy(rules, TABLE.roles)
+    assert of_line("stats", policy, Actor("U1", standing=Standing.MEMBER)) is verdict
+    assert (
+        of_line("stats", Policy(rules[:1], TABLE.roles), Actor("U1", standing=Standing.MEMBER))
+        is Verdict.DENIED
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("history lobby", Verdict.ALLOWED),
+        ("history secret", Verdict.DENIED),
+        ("history lost", Verdict.DENIED),
+        ("history --all", Verdict.DENIED),
+        ("history --client tom", Verdict.DENIED),
+    ],
+)
+def test_a_conversation_that_is_refused_is_refused_to_whatever_may_show_it(
+    line: str, verdict: Verdict
+) -> None:
+    refusing = Rule("secret", frozenset({EVERYTHING}), Verdict.DENIED, conversations=frozenset({"secret"}))
+    policy = Policy((refusing, Rule("rest", frozenset({EVERYTHING}))))
+    found = Found({"lobby": "c1", "secret": "c2"})
+    assert of_line(line, policy, person(Standing.MEMBER), found) is verdict
+
+
+def test_help_shows_what_is_refused_with_some_arguments_only() -> None:
+    """And hides what could never fit: a broadcast has no users to count."""
+    refusing = Rule("ceo", frozenset({EVERYTHING}), Verdict.DENIED, senders=frozenset({"ceo"}))
+    counting = Rule("few", frozenset({"notify", "broadcast"}), clients=20)
+    policy = Policy((refusing, counting))
+    invocation = Invocation("1", "r", person(Standing.MEMBER), Place("T1", "C1"), Trigger.SLASH, 0)
+    some = {
+        name: decide(policy, Asked(COMMANDS[name], invocation, None)).verdict
+        for name in ("notify", "broadcast")
+    }
+    assert some == {"notify": Verdict.ALLOWED, "broadcast": Verdict.DENIED}
+
+
 # An error in a check denies
 
 

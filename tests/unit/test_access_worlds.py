@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,10 +40,10 @@ LINES = (
     "schedule run party",
     "delivery resolve d1 again",
 )
-CIRCLES = ("S1", "S2", "C8", "C9")
-REFS = ("news", "lobby", "c1")
+CIRCLES = ("S1", "C9")
+REFS = ("news", "lobby")
 IDS = ("c1", "c2")
-MEANT = {"news": "c1", "lobby": "c2", "c1": "c1"}
+MEANT = {"news": "c1", "lobby": "c2"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def worlds(policy: Policy, request: Asked) -> Iterator[World]:
     unknown = tuple(each for each in CIRCLES if each not in actor.inside | actor.outside)
     standings = [Standing.MEMBER, Standing.GUEST] if actor.standing is Standing.UNKNOWN else [actor.standing]
     known = request.found.conversations
-    places = [dict(zip(REFS, ids, strict=True)) for ids in product(IDS, repeat=3)]
+    places = [dict(zip(REFS, ids, strict=True)) for ids in product(IDS, repeat=len(REFS))]
     places = [ids for ids in places if known.items() <= ids.items()]
     speaker = given.get("from_") or (policy.sender if command.effect is Effect.REACHES else None)
     if "from" not in command.options:
@@ -117,33 +118,41 @@ def known_verdict(policy: Policy, request: Asked, world: World) -> Verdict:
 
 
 def some(*words: str) -> st.SearchStrategy[frozenset[str]]:
-    return st.frozensets(st.sampled_from(words), max_size=2)
+    return st.frozensets(st.sampled_from(words), min_size=1, max_size=2)
 
 
-RULES = st.builds(
-    Rule,
-    name=st.sampled_from(["one", "two"]),
-    run=st.frozensets(
-        st.sampled_from(
-            [*(" ".join(line.split()[:2]) for line in LINES), *REGISTRY.commands, *Effect, "conv", EVERYTHING]
-        ),
-        min_size=1,
-        max_size=8,
-    ),
-    verdict=st.sampled_from(Verdict),
-    who=st.lists(st.sampled_from(["a", "b"]), max_size=2, unique=True).map(tuple),
-    conversations=some(*REFS),
-    senders=some("boss", "tom"),
-    clients=st.sampled_from([None, None, 1, 3]),
-    without=some("push", "to-list"),
-    places=some("C1", "C2"),
-    triggers=st.frozensets(st.sampled_from(Trigger), max_size=2),
-    approval=st.just(Approval("a", 60_000)),
+CONDITIONS = {
+    "who": st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2, unique=True).map(tuple),
+    "conversations": some(*REFS),
+    "senders": some("boss", "tom"),
+    "clients": st.sampled_from([1, 3]),
+    "without": some("push", "to-list"),
+    "places": some("C1", "C2"),
+    "triggers": st.frozensets(st.sampled_from(Trigger), min_size=1, max_size=2),
+}
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """A rule of one or two conditions: with more, hardly any would ever fit."""
+    names = draw(st.lists(st.sampled_from([*CONDITIONS, "who", "conversations"]), max_size=2, unique=True))
+    conditions: dict[str, Any] = {name: draw(CONDITIONS[name]) for name in names}
+    run = draw(st.sampled_from([EVERYTHING, EVERYTHING, "reaches people", "history", "notify", "broadcast"]))
+    verdict = draw(st.sampled_from(Verdict))
+    return Rule("rule", frozenset({run}), verdict, approval=Approval("a", 60_000), **conditions)
+
+
+ROLES = st.sampled_from(
+    [
+        Role(users=frozenset({"U1"})),
+        Role(users=frozenset({"U2"}), groups=frozenset({"S1"})),
+        Role(groups=frozenset({"S1"})),
+        Role(channels=frozenset({"C9"})),
+    ]
 )
-ROLES = st.builds(Role, users=some("U1", "U2"), groups=some("S1", "S2"), channels=some("C8", "C9"))
 POLICIES = st.builds(
     Policy,
-    rules=st.lists(RULES, max_size=4).map(tuple),
+    rules=st.lists(rules(), min_size=1, max_size=3).map(tuple),
     roles=st.fixed_dictionaries({"a": ROLES, "b": ROLES}),
     sender=st.sampled_from([None, "boss"]),
 )
@@ -151,10 +160,10 @@ POLICIES = st.builds(
 
 @st.composite
 def people(draw: st.DrawFn) -> Actor:
-    places = {circle: draw(st.sampled_from(["in", "in", "out", "out", "?"])) for circle in CIRCLES}
+    places = {circle: draw(st.sampled_from(["in", "out", "?"])) for circle in CIRCLES}
     return Actor(
-        draw(st.sampled_from(["U1", "U2", "U3"])),
-        standing=draw(st.sampled_from([Standing.MEMBER, *SLACK])),
+        draw(st.sampled_from(["U1", "U3"])),
+        standing=draw(st.sampled_from([Standing.MEMBER, Standing.MEMBER, *SLACK])),
         inside=frozenset(each for each, place in places.items() if place == "in"),
         outside=frozenset(each for each, place in places.items() if place == "out"),
     )
@@ -172,7 +181,7 @@ def requests(draw: st.DrawFn) -> Asked:
     return Asked(understood.command, invocation, understood.arguments, found)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(POLICIES, requests())
 def test_no_decision_is_laxer_than_in_any_world_that_could_be(policy: Policy, request: Asked) -> None:
     if request.command.effect is Effect.NONE:
@@ -199,8 +208,8 @@ def test_no_order_of_rules_lets_somebody_broadcast_whom_no_rule_for_it_names(
     """Rules that would let a broadcast through are for the role `a` alone, and this person is certainly not in it."""
     broadcast = understand(split("broadcast news hi"), REGISTRY, Reading(0, "UTC"))
     role = policy.roles["a"]
-    rules = [replace(rule, who=("a",)) if rule.covers(broadcast.command) else rule for rule in policy.rules]
-    policy = Policy(tuple(data.draw(st.permutations(rules))), policy.roles, policy.sender)
+    named = [replace(each, who=("a",)) if each.covers(broadcast.command) else each for each in policy.rules]
+    policy = Policy(tuple(data.draw(st.permutations(named))), policy.roles, policy.sender)
     actor = replace(request.actor, id="U9", inside=request.actor.inside - (role.groups | role.channels))
     request = Asked(
         broadcast.command, replace(request.invocation, actor=actor), broadcast.arguments, request.found
