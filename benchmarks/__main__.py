@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from benchmarks import commands, report, start
+from benchmarks import commands, notify, report, schedules, start
 
 KEPT = Path("build/bench.json")
-SUBJECTS = (start.measure, commands.measure)
+SUBJECTS = (start.measure, commands.measure, notify.measure, schedules.measure)
 
 
 async def measure() -> None:

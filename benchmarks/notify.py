@@ -79,10 +79,15 @@ async def measure() -> list[Table]:
         for _ in range(ROUNDS):
             rounds["bare"].append(await _timed(bare))
             rounds["recorded"].append(await _timed(recorded))
-        interpreter = next(Path().glob(SDK_PYTHONS), None)
+        interpreter = sdk()
         if interpreter is not None:
             rounds["sdk"] = [await _sdk(interpreter, server.url, made.id) for _ in range(2)]
         return [_table(rounds)]
+
+
+def sdk() -> Path | None:
+    """An interpreter that has the service's Python SDK, where its contract tests have made one."""
+    return next((each.absolute() for each in Path().glob(SDK_PYTHONS)), None)
 
 
 def _table(rounds: dict[str, list[Round]]) -> Table:
@@ -152,7 +157,7 @@ async def _untold(_: Reply) -> None:
 
 async def _sdk(interpreter: Path, url: str, conversation: str) -> Round:
     command = [
-        str(interpreter.absolute()),
+        str(interpreter),
         str(SDK_SCRIPT),
         *IDENTITY.values(),
         conversation,

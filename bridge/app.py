@@ -61,6 +61,7 @@ from bridge.rulebook import policy_of
 from bridge.schedule import Find, Schedule, Schedules
 from bridge.server.app import Server
 from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Hooks, Plan, ServerSettings
+from bridge.server.wire.socket import SERVING
 from bridge.slack.door import SlackDoor
 from bridge.slack.inbound import Inbound, Slack
 from bridge.slack.letters import Letters
@@ -244,7 +245,7 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
         log.info("listening on %s", front.url)
         if core.server is not None and (listen := settings.realtime.listen) is not None:
             back = bind(listen.host, listen.port)
-            await parts.enter_async_context(listening(core.server.asgi, back))
+            await parts.enter_async_context(listening(core.server.asgi, back, **SERVING))
             log.info("the messaging server is listening on %s", back.url)
         await parts.enter_async_context(on_duty(settings, core))
         await told_to_stop()
@@ -257,7 +258,7 @@ async def realtime(settings: AppSettings, host: str, port: int, url: str | None)
     database = url or database_url(settings, STATE_FOLDER / "realtime.db")
     async with embedded(settings, identify(settings, STATE_FOLDER), database) as server:
         front = bind(host, port)
-        async with listening(server.asgi, front):
+        async with listening(server.asgi, front, **SERVING):
             click.echo(f"listening on {front.url}")
             await told_to_stop()
 

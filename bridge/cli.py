@@ -74,8 +74,9 @@ def manifest(url: str | None, config: Path | None) -> None:
     from bridge import config as settings
     from bridge.slack import manifest as slack
 
-    command = settings.load(config).slack.command
-    click.echo(json.dumps(slack.manifest(command, url), indent=2))
+    chosen = settings.load(config)
+    wanted = slack.scopes(chosen.access)
+    click.echo(json.dumps(slack.manifest(chosen.slack.command, url, wanted), indent=2))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -59,8 +59,8 @@ def bind(host: str, port: int) -> Bound:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, bound: Bound) -> AsyncIterator[None]:
-    """Answers from when the block begins until it ends."""
+async def listening(app: ASGIApp, bound: Bound, **serving: Any) -> AsyncIterator[None]:
+    """Answers from when the block begins until it ends; `serving` are further settings of uvicorn's."""
     server = _Listener(
         uvicorn.Config(
             app,
@@ -69,6 +69,7 @@ async def listening(app: ASGIApp, bound: Bound) -> AsyncIterator[None]:
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            **serving,
         )
     )
     with contextlib.closing(bound.socket):
@@ -82,9 +83,10 @@ async def listening(app: ASGIApp, bound: Bound) -> AsyncIterator[None]:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run it to its end, on uvloop where that exists: asyncio's own loop costs a fifth more for each command."""
-    # What is loaded by now stays: from here on, garbage is looked for in the rest alone.
+    """Run it to its end, on uvloop where that exists: asyncio's own loop costs 6 to 15 µs more for each request."""
+    # What is loaded by now stays: from here on, garbage is looked for in the rest alone, and less often.
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
     if sys.platform == "win32":
         return asyncio.run(work)

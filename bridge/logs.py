@@ -42,7 +42,7 @@ def start(known: Iterable[str], level: int = logging.INFO) -> None:
     handler.setFormatter(Redacting(known))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # What no line shows is not collected: half of a record's cost.
-    logging._srcfile = None  # type: ignore[attr-defined] # the documented switch for looking up the caller
+    logging._srcfile = None  # the documented switch for looking up the caller
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(level, least))

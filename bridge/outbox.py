@@ -36,10 +36,17 @@ class Poster(Protocol):
 class Outbox:
     """Takes replies at any time and posts them when that is possible."""
 
-    def __init__(self, store: "PostStore", poster: Poster, clock: Clock = now_ms) -> None:
+    def __init__(
+        self,
+        store: "PostStore",
+        poster: Poster,
+        clock: Clock = now_ms,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._store = store
         self._poster = poster
         self._clock = clock
+        self._look_seconds = look_seconds
         self._news = asyncio.Event()
         self._posting: dict[str, asyncio.Task[None]] = {}
 
@@ -78,7 +85,7 @@ class Outbox:
 
     async def _until_news(self) -> None:
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(self._look_seconds):
                 await self._news.wait()
         except TimeoutError:
             pass

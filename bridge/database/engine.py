@@ -1,12 +1,24 @@
 """Opens the database, SQLite or PostgreSQL, and brings its tables up to date."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from sqlalchemy import URL, Connection, Insert, Table, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    Update,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -15,6 +27,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.errors import BadConfiguration, Problem
 
+Result = TypeVar("Result")
+
 SETTING = "IMBRIDGE_DATABASE_URL"
 MIGRATIONS = Path(__file__).with_name("migrations")
 # The messaging server may live in the same database with its own version table.
@@ -22,7 +36,6 @@ VERSION_TABLE = "imbridge_version"
 # Any constant that no other program in the same database takes.
 MIGRATION_LOCK = 0x696D6272
 BUSY_TIMEOUT_MS = 10_000
-WRITES = "imbridge_writes"
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+asyncpg",
@@ -31,20 +44,24 @@ DRIVERS = {
 
 
 class Database:
-    """One engine for reading and writing; on SQLite writers queue here instead of polling the file's lock."""
+    """One engine for reading and writing.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    On SQLite writers queue here instead of polling the file's lock, and each transaction runs as a whole in one
+    thread: aiosqlite's hop there and back for each statement costs more than the statement.
+    """
+
+    def __init__(self, engine: AsyncEngine, writer: Engine | None) -> None:
         self.engine = engine
-        self._writing = engine.execution_options(**{WRITES: True})
-        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self.writer = writer or engine.sync_engine
+        """The engine that commits."""
+        self._thread = ThreadPoolExecutor(1, "imbridge-writer") if writer is not None else None
 
     @classmethod
     async def open(cls, url: str) -> Self:
         """Connect and migrate. BadConfiguration: no such database, or one from a newer version of the bridge."""
-        database = cls(_engine(_address(url)))
+        database = cls(*_engines(_address(url)))
         try:
-            async with database.write() as connection:
-                await connection.run_sync(_migrate)
+            await database.write(_migrate)
         except (SQLAlchemyError, OSError) as error:
             await database.close()
             reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
@@ -60,21 +77,48 @@ class Database:
         async with self.engine.connect() as connection, connection.begin():
             yield connection
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: durable when the block has ended, undone when it raises."""
-        if self._turn is None:
-            async with self._writing.begin() as connection:
-                yield connection
-            return
-        async with self._turn, self._writing.begin() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """One transaction: durable when this returns, undone when `work` raises."""
+        if self._thread is None:
+            async with self.engine.begin() as connection:
+                return await connection.run_sync(work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _transact, self.writer, work)
 
     async def close(self) -> None:
+        """Let go of every connection."""
+        if self._thread is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.writer.dispose)
+            self._thread.shutdown()
         await self.engine.dispose()
 
 
-def insert_new(connection: AsyncConnection, table: Table) -> Insert:
+def _transact(writer: Engine, work: Callable[[Connection], Result]) -> Result:
+    with writer.begin() as connection:
+        return work(connection)
+
+
+class ForMany:
+    """One statement for many rows, compiled once for each kind of database.
+
+    SQLAlchemy would look at every value of every row; these statements take none but texts, numbers and None.
+    """
+
+    def __init__(self, statement: Insert | Update, columns: Sequence[str]) -> None:
+        self._statement = statement
+        self._columns = list(columns)
+        self._compiled: dict[str, tuple[str, Sequence[str]]] = {}
+
+    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Carry it out for each row; every row has all the columns."""
+        name = connection.dialect.name
+        if name not in self._compiled:
+            compiled = self._statement.compile(dialect=connection.dialect, column_keys=self._columns)
+            self._compiled[name] = str(compiled), list(compiled.positiontup or ())
+        statement, order = self._compiled[name]
+        connection.exec_driver_sql(statement, [tuple(row[column] for column in order) for row in rows])
+
+
+def insert_new(connection: Connection, table: Table) -> Insert:
     """An INSERT that leaves out the rows whose key is there already."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
@@ -95,9 +139,10 @@ def _address(url: str) -> URL:
     return address.set(drivername=driver)
 
 
-def _engine(address: URL) -> AsyncEngine:
+def _engines(address: URL) -> tuple[AsyncEngine, Engine | None]:
+    """The engine, and on SQLite another one for writing."""
     if address.get_backend_name() != "sqlite":
-        return create_async_engine(address, pool_pre_ping=True)
+        return create_async_engine(address, pool_pre_ping=True), None
     if not address.database or address.database == ":memory:":
         raise BadConfiguration(
             (Problem(SETTING, "the database must be a file: deliveries outlive the process"),)
@@ -106,14 +151,16 @@ def _engine(address: URL) -> AsyncEngine:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadConfiguration((Problem(SETTING, f"its folder cannot be made: {error.strerror}"),)) from error
-    engine = create_async_engine(address)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
+    engine, writer = create_async_engine(address), create_engine(address.set(drivername="sqlite"))
+    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(writer, "begin", _begin_writing)
+    for each in (engine.sync_engine, writer):
+        event.listen(each, "connect", _prepare_sqlite)
+    return engine, writer
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The driver's own transactions begin late and never for reads; `_begin_sqlite` says when instead.
+    # The driver's own transactions begin late and never for reads; `_begin` says when instead.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
@@ -126,10 +173,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
     # A writer that starts as a reader can find the lock taken halfway and fail at once: take it at the start.
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _migrate(connection: Connection) -> None:

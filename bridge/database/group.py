@@ -1,10 +1,10 @@
 """Group commit: whatever is asked for while one transaction runs goes together into the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bridge.database.engine import Database
 
@@ -25,7 +25,7 @@ class GroupCommit(Generic[Item, Result]):
     def __init__(
         self,
         database: Database,
-        apply: Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Result]]],
+        apply: Callable[[Connection, Sequence[Item]], Sequence[Result]],
     ) -> None:
         self._database = database
         self._apply = apply
@@ -55,8 +55,8 @@ class GroupCommit(Generic[Item, Result]):
 
     async def _commit(self, group: Sequence[tuple[Item, "asyncio.Future[Result]"]]) -> None:
         try:
-            async with self._database.write() as connection:
-                results = await self._apply(connection, [item for item, _ in group])
+            items = [item for item, _ in group]
+            results = await self._database.write(lambda connection: self._apply(connection, items))
         except Exception as error:  # noqa: BLE001 - every caller of the group hears of it
             for _, future in group:
                 if not future.done():

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from functools import partial
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database
@@ -31,8 +32,7 @@ class Lease:
     async def start(self) -> None:
         """Take the lease, before anything is written under it, and keep it."""
         until = self._clock() + self._term_ms
-        async with self._database.write() as connection:
-            await connection.execute(insert(leases).values(id=self.name, until=until))
+        await self._database.write(partial(self._write, until=until))
         self._until = until
         self._renewing = asyncio.create_task(self._renew())
 
@@ -45,23 +45,23 @@ class Lease:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
-        async with self._database.write() as connection:
-            await connection.execute(delete(leases).where(leases.c.id == self.name))
+        gone = delete(leases).where(leases.c.id == self.name)
+        await self._database.write(lambda connection: connection.execute(gone))
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._term_ms / 3000)
+            until = self._clock() + self._term_ms
             try:
-                async with self._database.write() as connection:
-                    until = self._clock() + self._term_ms
-                    renewed = await connection.execute(
-                        update(leases).where(leases.c.id == self.name).values(until=until)
-                    )
-                    if not renewed.rowcount:
-                        await connection.execute(insert(leases).values(id=self.name, until=until))
+                await self._database.write(partial(self._write, until=until))
                 self._until = until
             except Exception:
                 log.exception("the lease could not be renewed; trying again")
+
+    def _write(self, connection: Connection, until: int) -> None:
+        renewed = connection.execute(update(leases).where(leases.c.id == self.name).values(until=until))
+        if not renewed.rowcount:
+            connection.execute(insert(leases).values(id=self.name, until=until))
 
 
 def living(now: int) -> Select[str]:

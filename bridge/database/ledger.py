@@ -1,13 +1,12 @@
 """Keeps deliveries: the intent is durable before anything is done, each change of state before the next step."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
+    Connection,
     Select,
     and_,
     bindparam,
@@ -17,25 +16,22 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Clock, now_ms
-from bridge.database.engine import Database
+from bridge.database.engine import Database, ForMany
 from bridge.database.group import GroupCommit
 from bridge.database.leases import living
 from bridge.database.requests import claim
+from bridge.database.rows import delivery_row, first_change, load, part_row
 from bridge.database.tables import changes, deliveries, parts
-from bridge.invocation import Invocation, Place
+from bridge.invocation import Invocation
 from bridge.ledger import (
     LEAST_SETTLED_FIRST,
     QUESTIONS,
-    Act,
     Change,
     Delivery,
-    Options,
     Outcome,
     Part,
     PartKey,
@@ -45,7 +41,6 @@ from bridge.ledger import (
     State,
     may_become,
 )
-from bridge.realtime.models import Kind
 
 NEWEST = 100
 """How many deliveries a list shows unless asked for more or fewer."""
@@ -138,7 +133,7 @@ class Ledger:
     async def show(self, delivery: str) -> Delivery | None:
         """One delivery with all its parts."""
         async with self._database.read() as connection:
-            found = await _load(connection, select(deliveries).where(deliveries.c.id == delivery))
+            found = await load(connection, select(deliveries).where(deliveries.c.id == delivery))
         return found[0] if found else None
 
     async def newest(self, limit: int = NEWEST, state: State | None = None) -> tuple[Delivery, ...]:
@@ -147,7 +142,7 @@ class Ledger:
         if state is not None:
             query = query.where(deliveries.c.state == state)
         async with self._database.read() as connection:
-            return await _load(connection, query)
+            return await load(connection, query)
 
     async def story(self, delivery: str) -> tuple[Change, ...]:
         """Every change of a delivery in order."""
@@ -168,7 +163,7 @@ class Ledger:
         """The delivery that a message belongs to."""
         of_part = select(parts.c.delivery).where(parts.c.msg_id == msg_id).limit(1)
         async with self._database.read() as connection:
-            found = await _load(
+            found = await load(
                 connection, select(deliveries).where(deliveries.c.id == of_part.scalar_subquery())
             )
         return found[0] if found else None
@@ -186,23 +181,26 @@ class Ledger:
         What reads `sending` becomes unknown. What is settled, but was never told, is to be told.
         """
         now = self._clock()
-        async with self._database.write() as connection:
-            left = (await connection.execute(_orphans(self._lease, carried, now))).all()
-            untold = (await connection.execute(_untold(self._lease, now))).all()
+
+        def taken(connection: Connection) -> tuple[str, ...]:
+            left = connection.execute(_orphans(self._lease, list(carried), now)).all()
+            untold = connection.execute(_untold(self._lease, now)).all()
             rows = dict.fromkeys((*left, *untold))
             keys = [PartKey(row.delivery, row.number) for row in rows]
             if not keys:
                 return ()
             adopted = [{"of_delivery": key.delivery, "of_number": key.number} for key in keys]
-            await connection.execute(_ADOPT.values(lease=self._lease), adopted)
+            connection.execute(_ADOPT.values(lease=self._lease), adopted)
             ended = Outcome(State.UNKNOWN, Reason.PROCESS_ENDED)
             broken = [
                 _Move(PartKey(row.delivery, row.number), ended, self._who)
                 for row in rows
                 if row.state == State.SENDING
             ]
-            await self._write(connection, broken)
-        return tuple(dict.fromkeys(key.delivery for key in keys))
+            self._write(connection, broken)
+            return tuple(dict.fromkeys(key.delivery for key in keys))
+
+        return await self._database.write(taken)
 
     async def finish(self) -> None:
         """Wait until everything asked for is durable."""
@@ -214,26 +212,21 @@ class Ledger:
     def _who(self) -> str:
         return f"process:{self._lease}"
 
-    async def _insert(self, connection: AsyncConnection, planned: Sequence[Delivery]) -> Sequence[str]:
-        taken = await claim(connection, [(each.request, each.id) for each in planned], self._clock())
+    def _insert(self, connection: Connection, planned: Sequence[Delivery]) -> Sequence[str]:
+        taken = claim(connection, [(each.request, each.id) for each in planned], self._clock())
         fresh = [each for each in planned if taken[each.request] == each.id]
         if fresh:
-            await connection.execute(insert(deliveries), [_delivery_row(each) for each in fresh])
-            await connection.execute(
-                insert(parts),
-                [_part_row(each.id, part, self._lease) for each in fresh for part in each.parts],
-            )
-            await connection.execute(insert(changes), [_first_change(each) for each in fresh])
+            connection.execute(insert(deliveries), [delivery_row(each) for each in fresh])
+            _PART(connection, [part_row(each.id, part, self._lease) for each in fresh for part in each.parts])
+            connection.execute(insert(changes), [first_change(each) for each in fresh])
         return [taken[each.request] for each in planned]
 
-    async def _mark_told(self, connection: AsyncConnection, ids: Sequence[str]) -> Sequence[None]:
-        await connection.execute(
-            update(deliveries).where(deliveries.c.id.in_(sorted(set(ids)))).values(told=True)
-        )
+    def _mark_told(self, connection: Connection, ids: Sequence[str]) -> Sequence[None]:
+        connection.execute(update(deliveries).where(deliveries.c.id.in_(sorted(set(ids)))).values(told=True))
         return [None] * len(ids)
 
-    async def _apply(self, connection: AsyncConnection, moves: Sequence[_Move]) -> Sequence[bool]:
-        held = await _states(connection, {move.key for move in moves})
+    def _apply(self, connection: Connection, moves: Sequence[_Move]) -> Sequence[bool]:
+        held = _states(connection, {move.key for move in moves})
         accepted: list[_Move] = []
         answers: list[bool] = []
         for move in moves:
@@ -242,18 +235,18 @@ class Ledger:
                 held[move.key] = _Held(move.outcome.state, move.outcome.reason, self._lease)
                 accepted.append(move)
             answers.append(moved)
-        await self._write(connection, accepted)
+        self._write(connection, accepted)
         return answers
 
-    async def _write(self, connection: AsyncConnection, moves: Sequence[_Move]) -> None:
+    def _write(self, connection: Connection, moves: Sequence[_Move]) -> None:
         if moves:
             now = self._clock()
-            await connection.execute(_MOVE, [_moved_row(move, now, self._lease) for move in moves])
-            await connection.execute(insert(changes), [_change_row(move, now) for move in moves])
-            await _sum_up(connection, {move.key.delivery for move in moves})
+            _MOVE(connection, [_moved_row(move, now, self._lease) for move in moves])
+            _CHANGE(connection, [_change_row(move, now) for move in moves])
+            _sum_up(connection, {move.key.delivery for move in moves})
 
 
-_MOVE = (
+_MOVE = ForMany(
     update(parts)
     .where(parts.c.delivery == bindparam("of_delivery"), parts.c.number == bindparam("of_number"))
     .values(
@@ -264,7 +257,19 @@ _MOVE = (
         timestamp=bindparam("to_timestamp"),
         at=bindparam("to_at"),
         lease=bindparam("to_lease"),
+    ),
+    (),
+)
+_CHANGE = ForMany(insert(changes), ("delivery", "part", "state", "at", "who", "reason", "words"))
+_PART = ForMany(insert(parts), ("delivery", "number", "state", "clients", "reason", "words", "at", "lease"))
+_WINDOW = (
+    select(parts.c.number, parts.c.state, parts.c.reason, parts.c.lease)
+    .where(
+        parts.c.delivery == bindparam("of_delivery"),
+        parts.c.number.between(bindparam("first"), bindparam("last")),
     )
+    .order_by(parts.c.number)
+    .with_for_update()
 )
 
 
@@ -301,123 +306,28 @@ def _lapsed(lease: str, now: int) -> ColumnElement[bool]:
     return and_(parts.c.lease != lease, parts.c.lease.not_in(living(now)))
 
 
-async def _states(connection: AsyncConnection, keys: Iterable[PartKey]) -> dict[PartKey, _Held]:
-    """How parts stand, locked until the transaction ends (in one order, so that nobody deadlocks)."""
-    query = (
-        select(parts.c.delivery, parts.c.number, parts.c.state, parts.c.reason, parts.c.lease)
-        .where(tuple_(parts.c.delivery, parts.c.number).in_(list(keys)))
-        .order_by(parts.c.delivery, parts.c.number)
-        .with_for_update()
-    )
-    rows = (await connection.execute(query)).all()
-    return {
-        PartKey(row.delivery, row.number): _Held(State(row.state), Reason(row.reason), row.lease)
-        for row in rows
-    }
+def _states(connection: Connection, keys: Iterable[PartKey]) -> dict[PartKey, _Held]:
+    """How parts stand, locked until the transaction ends (in one order, so that nobody deadlocks).
+
+    Those of one delivery are asked for as one window: what moves together mostly stands together.
+    """
+    windows: dict[str, list[int]] = {}
+    for delivery, number in keys:
+        windows.setdefault(delivery, []).append(number)
+    held = {}
+    for delivery, numbers in sorted(windows.items()):
+        window = {"of_delivery": delivery, "first": min(numbers), "last": max(numbers)}
+        for number, state, reason, lease in connection.execute(_WINDOW, window):
+            held[PartKey(delivery, number)] = _Held(State(state), Reason(reason), lease)
+    return held
 
 
-async def _sum_up(connection: AsyncConnection, ids: Iterable[str]) -> None:
+def _sum_up(connection: Connection, ids: Iterable[str]) -> None:
     """Write the least settled state of their parts into deliveries."""
     rank = case({state.value: rank for rank, state in enumerate(LEAST_SETTLED_FIRST)}, value=parts.c.state)
     least = select(func.min(rank)).where(parts.c.delivery == deliveries.c.id).scalar_subquery()
     state = case({rank: state.value for rank, state in enumerate(LEAST_SETTLED_FIRST)}, value=least)
-    await connection.execute(update(deliveries).where(deliveries.c.id.in_(sorted(ids))).values(state=state))
-
-
-async def _load(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> tuple[Delivery, ...]:
-    rows = (await connection.execute(query)).all()
-    if not rows:
-        return ()
-    of_these = (
-        select(parts)
-        .where(parts.c.delivery.in_([row.id for row in rows]))
-        .order_by(parts.c.delivery, parts.c.number)
-    )
-    found: dict[str, list[Part]] = {row.id: [] for row in rows}
-    for row in (await connection.execute(of_these)).all():
-        found[row.delivery].append(_part(row))
-    return tuple(_delivery(row, tuple(found[row.id])) for row in rows)
-
-
-def _delivery(row: Row[tuple[object, ...]], of: tuple[Part, ...]) -> Delivery:
-    options = json.loads(row.options)
-    plan = Plan(
-        id=row.id,
-        act=Act(row.act),
-        conversation=row.conversation,
-        kind=Kind(row.kind),
-        name=row.name,
-        sender=row.sender,
-        message=row.message,
-        text=row.text,
-        typed=row.typed,
-        push=None if row.push is None else json.loads(row.push),
-        options=Options(**{**options, "mentions": tuple(options["mentions"])}),
-        audience=tuple(client for part in of for client in part.clients),
-    )
-    return Delivery(plan, row.request, row.actor, Place(row.team, row.channel), row.at, of)
-
-
-def _part(row: Row[tuple[object, ...]]) -> Part:
-    return Part(
-        number=row.number,
-        state=State(row.state),
-        clients=tuple(json.loads(row.clients)),
-        msg_id=row.msg_id,
-        timestamp=row.timestamp,
-        reason=Reason(row.reason),
-        words=row.words,
-        at=row.at,
-    )
-
-
-def _delivery_row(delivery: Delivery) -> Mapping[str, object]:
-    plan = delivery.plan
-    return {
-        "id": plan.id,
-        "act": plan.act.value,
-        "conversation": plan.conversation,
-        "kind": plan.kind.value,
-        "name": plan.name,
-        "sender": plan.sender,
-        "message": plan.message,
-        "text": plan.text,
-        "typed": plan.typed,
-        "push": None if plan.push is None else json.dumps(plan.push, ensure_ascii=False),
-        "options": json.dumps(asdict(plan.options)),
-        "request": delivery.request,
-        "actor": delivery.actor,
-        "team": delivery.place.team,
-        "channel": delivery.place.channel,
-        "at": delivery.at,
-        "state": delivery.state.value,
-        "told": False,
-    }
-
-
-def _part_row(delivery: str, part: Part, lease: str) -> Mapping[str, object]:
-    return {
-        "delivery": delivery,
-        "number": part.number,
-        "state": part.state.value,
-        "clients": json.dumps(part.clients, ensure_ascii=False),
-        "reason": part.reason.value,
-        "words": part.words,
-        "at": part.at,
-        "lease": lease,
-    }
-
-
-def _first_change(delivery: Delivery) -> Mapping[str, object]:
-    return {
-        "delivery": delivery.id,
-        "part": None,
-        "state": delivery.state.value,
-        "at": delivery.at,
-        "who": delivery.actor,
-        "reason": Reason.ASKED.value,
-        "words": "",
-    }
+    connection.execute(update(deliveries).where(deliveries.c.id.in_(sorted(ids))).values(state=state))
 
 
 def _moved_row(move: _Move, now: int, lease: str) -> Mapping[str, object]:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, not_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, delete, func, not_, select, update
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database, insert_new
@@ -38,7 +37,7 @@ class Letter:
     tries: int = 0
 
 
-async def keep(connection: AsyncConnection, letters: Sequence[Letter], at: int) -> None:
+def keep(connection: Connection, letters: Sequence[Letter], at: int) -> None:
     """Keep letters in the caller's transaction; those whose key is known are left out."""
     rows = [
         {
@@ -55,7 +54,7 @@ async def keep(connection: AsyncConnection, letters: Sequence[Letter], at: int) 
         }
         for letter in letters
     ]
-    await connection.execute(insert_new(connection, posts), rows)
+    connection.execute(insert_new(connection, posts), rows)
 
 
 class PostStore:
@@ -79,37 +78,37 @@ class PostStore:
         now = self._clock()
         lapsed = posts.c.lease.not_in(living(now))
         under_way = select(posts.c.channel).where(posts.c.state == PostState.POSTING.value)
-        async with self._database.write() as connection:
-            await connection.execute(
+        oldest = (
+            select(func.min(posts.c.id))
+            .where(posts.c.state == PostState.WAITING.value, posts.c.channel.not_in(under_way))
+            .group_by(posts.c.channel)
+        )
+        query = (
+            select(posts)
+            .where(
+                posts.c.id.in_(oldest),
+                # Said again: another replica may have taken it since the oldest ones were looked up.
+                posts.c.state == PostState.WAITING.value,
+                posts.c.due <= now,
+                posts.c.channel.not_in(list(busy)),
+            )
+            .order_by(posts.c.id)
+            .with_for_update(skip_locked=True)
+        )
+
+        def taken(connection: Connection) -> Sequence[Row[tuple[object, ...]]]:
+            connection.execute(
                 update(posts)
                 .where(posts.c.state == PostState.POSTING.value, lapsed)
                 .values(state=PostState.WAITING.value, again=True)
             )
-            oldest = (
-                select(func.min(posts.c.id))
-                .where(posts.c.state == PostState.WAITING.value, posts.c.channel.not_in(under_way))
-                .group_by(posts.c.channel)
-            )
-            query = (
-                select(posts)
-                .where(
-                    posts.c.id.in_(oldest),
-                    # Said again: another replica may have taken it since the oldest ones were looked up.
-                    posts.c.state == PostState.WAITING.value,
-                    posts.c.due <= now,
-                    posts.c.channel.not_in(busy),
-                )
-                .order_by(posts.c.id)
-                .with_for_update(skip_locked=True)
-            )
-            rows = (await connection.execute(query)).all()
+            rows = connection.execute(query).all()
             if rows:
-                ours = [row.id for row in rows]
-                await connection.execute(
-                    update(posts)
-                    .where(posts.c.id.in_(ours))
-                    .values(state=PostState.POSTING.value, lease=self._lease)
-                )
+                ours = update(posts).where(posts.c.id.in_([row.id for row in rows]))
+                connection.execute(ours.values(state=PostState.POSTING.value, lease=self._lease))
+            return rows
+
+        rows = await self._database.write(taken)
         return tuple(
             Letter(row.key, Place(row.team, row.channel), row.letter, row.again, row.tries) for row in rows
         )
@@ -120,21 +119,19 @@ class PostStore:
         values = {"state": state.value, "again": again, "tries": letter.tries + 1, "due": due}
         if ended:
             values |= {"letter": "", "at": self._clock()}
-        async with self._database.write() as connection:
-            await connection.execute(update(posts).where(posts.c.key == letter.key).values(values))
+        settled = update(posts).where(posts.c.key == letter.key).values(values)
+        await self._database.write(lambda connection: connection.execute(settled))
 
     async def forget(self) -> None:
         """Forget what was said long ago."""
         waits = posts.c.state.in_([PostState.WAITING.value, PostState.POSTING.value])
-        async with self._database.write() as connection:
-            await connection.execute(
-                delete(posts).where(not_(waits), posts.c.at < self._clock() - REMEMBERED_MS)
-            )
+        old = delete(posts).where(not_(waits), posts.c.at < self._clock() - REMEMBERED_MS)
+        await self._database.write(lambda connection: connection.execute(old))
 
     async def finish(self) -> None:
         """Wait until everything asked for is durable."""
         await self._keep.finish()
 
-    async def _keep_all(self, connection: AsyncConnection, letters: Sequence[Letter]) -> Sequence[None]:
-        await keep(connection, letters, self._clock())
+    def _keep_all(self, connection: Connection, letters: Sequence[Letter]) -> Sequence[None]:
+        keep(connection, letters, self._clock())
         return [None] * len(letters)

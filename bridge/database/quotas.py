@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TypeAlias
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select, update
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database, insert_new
@@ -51,11 +50,14 @@ class SharedMeter:
         """Note the service's 429; gives the milliseconds to wait."""
         if self._is_unlimited(family):
             return await self._unlimited.penalise(family, daily=daily)
-        async with self._database.write() as connection:
-            usage = (await _usages(connection, [family]))[family]
-            now = self._clock()
-            usage = limits.penalise(usage, now, daily=daily)
-            await _keep(connection, {family: usage})
+        now = self._clock()
+
+        def noted(connection: Connection) -> Usage:
+            usage = limits.penalise(_usages(connection, [family])[family], now, daily=daily)
+            _keep(connection, {family: usage})
+            return usage
+
+        usage = await self._database.write(noted)
         return limits.wait_ms(usage, self._plan.quota(family), now)
 
     async def left(self, family: Family) -> Left:
@@ -76,43 +78,43 @@ class SharedMeter:
     def _is_unlimited(self, family: Family) -> bool:
         return self._plan.quota(family) == Quota()
 
-    async def _reserve_all(self, connection: AsyncConnection, families: Sequence[Family]) -> Sequence[Turn]:
-        usages = await _usages(connection, families)
+    def _reserve_all(self, connection: Connection, families: Sequence[Family]) -> Sequence[Turn]:
+        usages = _usages(connection, families)
         now = self._clock()
         turns: list[Turn] = []
         for family in families:
             turn, usages[family] = turn_of(usages[family], self._plan.quota(family), now)
             turns.append(turn)
-        await _keep(connection, usages)
+        _keep(connection, usages)
         return turns
 
-    async def _release_all(self, connection: AsyncConnection, back: Sequence[_Release]) -> Sequence[None]:
-        usages = await _usages(connection, [family for family, _ in back])
+    def _release_all(self, connection: Connection, back: Sequence[_Release]) -> Sequence[None]:
+        usages = _usages(connection, [family for family, _ in back])
         for family, turn in back:
             usages[family] = limits.release(usages[family], turn.at, self._clock())
-        await _keep(connection, usages)
+        _keep(connection, usages)
         return [None] * len(back)
 
 
 _KEEP = update(quotas).where(quotas.c.family == bindparam("of_family")).values(usage=bindparam("to_usage"))
 
 
-async def _usages(connection: AsyncConnection, wanted: Iterable[Family]) -> dict[Family, Usage]:
+def _usages(connection: Connection, wanted: Iterable[Family]) -> dict[Family, Usage]:
     """What families have used, locked until the transaction ends (in one order, so that nobody deadlocks)."""
     names = sorted({family.value for family in wanted})
     query = select(quotas).where(quotas.c.family.in_(names)).order_by(quotas.c.family).with_for_update()
-    rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     if len(rows) < len(names):
         empty = _written(Usage())
         absent = [{"family": name, "usage": empty} for name in names]
-        await connection.execute(insert_new(connection, quotas), absent)
-        rows = (await connection.execute(query)).all()
+        connection.execute(insert_new(connection, quotas), absent)
+        rows = connection.execute(query).all()
     return {Family(row.family): _read(row.usage) for row in rows}
 
 
-async def _keep(connection: AsyncConnection, usages: dict[Family, Usage]) -> None:
+def _keep(connection: Connection, usages: dict[Family, Usage]) -> None:
     rows = [{"of_family": family.value, "to_usage": _written(usage)} for family, usage in usages.items()]
-    await connection.execute(_KEEP, rows)
+    connection.execute(_KEEP, rows)
 
 
 def _written(usage: Usage) -> str:

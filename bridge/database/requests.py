@@ -3,8 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database, insert_new
@@ -12,12 +11,12 @@ from bridge.database.group import GroupCommit
 from bridge.database.tables import requests
 
 
-async def claim(connection: AsyncConnection, wanted: Sequence[tuple[str, str]], at: int) -> Mapping[str, str]:
+def claim(connection: Connection, wanted: Sequence[tuple[str, str]], at: int) -> Mapping[str, str]:
     """Claim request keys, each with a claimant; gives who holds each now: the first one ever."""
     rows = [{"key": key, "claimant": claimant, "at": at} for key, claimant in wanted]
-    await connection.execute(insert_new(connection, requests), rows)
+    connection.execute(insert_new(connection, requests), rows)
     held = select(requests.c.key, requests.c.claimant).where(requests.c.key.in_({key for key, _ in wanted}))
-    return {row.key: row.claimant for row in (await connection.execute(held)).all()}
+    return {row.key: row.claimant for row in connection.execute(held)}
 
 
 class Requests:
@@ -31,7 +30,7 @@ class Requests:
         """True: it is new, and now remembered. False: it has acted before, on this replica or another."""
         return await self._claim(request)
 
-    async def _claim_all(self, connection: AsyncConnection, keys: Sequence[str]) -> Sequence[bool]:
+    def _claim_all(self, connection: Connection, keys: Sequence[str]) -> Sequence[bool]:
         wanted = [(key, secrets.token_hex(16)) for key in keys]
-        holders = await claim(connection, wanted, self._clock())
+        holders = claim(connection, wanted, self._clock())
         return [holders[key] == claimant for key, claimant in wanted]

@@ -3,8 +3,20 @@
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from bridge.clock import Clock, now_ms
 from bridge.cron import Fire, FireState, Interrupted, Known, Schedule
@@ -31,8 +43,9 @@ class ScheduleStore:
     async def synchronise(self, settings: Iterable[Schedule]) -> None:
         """Make the ownerless schedules those of the settings; one whose times changed begins anew."""
         wanted = {each.name: each for each in settings}
-        async with self._database.write() as connection:
-            there = {known.schedule.name: known for known in await _all(connection)}
+
+        def synchronised(connection: Connection) -> None:
+            there = {known.schedule.name: known for known in _all(connection)}
             _refuse_taken(wanted, there)
             gone = [name for name, known in there.items() if not known.schedule.owner and name not in wanted]
             new = [each for each in wanted.values() if _schedule_of(there.get(each.name)) != each]
@@ -44,39 +57,38 @@ class ScheduleStore:
                 if _times(_schedule_of(there.get(each.name))) == _times(each)
             }
             stale = [{"of_name": name} for name in (*gone, *(each.name for each in new))]
-            await connection.execute(delete(schedules).where(schedules.c.name == bindparam("of_name")), stale)
-            await self._add(connection, new, kept)
-            await _revise(connection)
+            connection.execute(delete(schedules).where(schedules.c.name == bindparam("of_name")), stale)
+            self._add(connection, new, kept)
+            _revise(connection)
+
+        await self._database.write(synchronised)
 
     async def add(self, schedule: Schedule) -> bool:
         """Keep a new schedule; False: there is one of that name."""
-        async with self._database.write() as connection:
-            there = (
-                await connection.execute(select(schedules.c.name).where(schedules.c.name == schedule.name))
-            ).first()
-            if there is not None:
+
+        def added(connection: Connection) -> bool:
+            there = select(schedules.c.name).where(schedules.c.name == schedule.name)
+            if connection.execute(there).first() is not None:
                 return False
-            await self._add(connection, (schedule,), {})
-            await _revise(connection)
+            self._add(connection, (schedule,), {})
+            _revise(connection)
             return True
+
+        return await self._database.write(added)
 
     async def remove(self, name: str) -> None:
         """Forget a schedule; the record of its fires stays."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(schedules).where(schedules.c.name == name))
-            await _revise(connection)
+        await self._changed(delete(schedules).where(schedules.c.name == name))
 
     async def pause(self, name: str, *, paused: bool) -> None:
         """Stop or start a schedule; what it missed meanwhile is nobody's business."""
         values = {"paused": paused, "done_until": self._clock()}
-        async with self._database.write() as connection:
-            await connection.execute(update(schedules).where(schedules.c.name == name).values(values))
-            await _revise(connection)
+        await self._changed(update(schedules).where(schedules.c.name == name).values(values))
 
     async def all(self) -> tuple[Known, ...]:
         """Every schedule, by name."""
         async with self._database.read() as connection:
-            return await _all(connection)
+            return await connection.run_sync(_all)
 
     async def revision(self) -> int:
         """Grows with each change to the schedules by any replica."""
@@ -94,8 +106,9 @@ class ScheduleStore:
 
     async def take_over(self, carried: Collection[Fire]) -> tuple[Interrupted, ...]:
         """Make ours the fires that nobody carries any more: of lapsed leases, and our own but for `carried`."""
-        async with self._database.write() as connection:
-            rows = (await connection.execute(_orphans(self._lease, self._clock()))).all()
+
+        def taken(connection: Connection) -> tuple[Interrupted, ...]:
+            rows = connection.execute(_orphans(self._lease, self._clock())).all()
             left = {
                 Fire(row.schedule, row.instant): FireState(row.state)
                 for row in rows
@@ -104,46 +117,51 @@ class ScheduleStore:
             if not left:
                 return ()
             adopted = [{"of_schedule": fire.schedule, "of_instant": fire.instant} for fire in left]
-            await connection.execute(_ADOPT.values(lease=self._lease), adopted)
+            connection.execute(_ADOPT.values(lease=self._lease), adopted)
             keys = select(requests.c.key).where(requests.c.key.in_([fire.request for fire in left]))
-            acted = set((await connection.execute(keys)).scalars())
-        return tuple(Interrupted(fire, state, fire.request in acted) for fire, state in left.items())
+            acted = set(connection.execute(keys).scalars())
+            return tuple(Interrupted(fire, state, fire.request in acted) for fire, state in left.items())
+
+        return await self._database.write(taken)
 
     async def finish(self) -> None:
         """Wait until everything asked for is durable."""
         await self._claim.finish()
         await self._settle.finish()
 
-    async def _add(
-        self, connection: AsyncConnection, added: Sequence[Schedule], kept: Mapping[str, int]
-    ) -> None:
+    async def _changed(self, change: Update | Delete) -> None:
+        def changed(connection: Connection) -> None:
+            connection.execute(change)
+            _revise(connection)
+
+        await self._database.write(changed)
+
+    def _add(self, connection: Connection, added: Sequence[Schedule], kept: Mapping[str, int]) -> None:
         now = self._clock()
         rows = [_row(each, kept.get(each.name, now)) for each in added]
         if rows:
-            await connection.execute(insert(schedules), rows)
+            connection.execute(insert(schedules), rows)
 
-    async def _claim_all(
-        self, connection: AsyncConnection, wanted: Sequence[tuple[Fire, FireState]]
-    ) -> Sequence[bool]:
+    def _claim_all(self, connection: Connection, wanted: Sequence[tuple[Fire, FireState]]) -> Sequence[bool]:
         now, claims = self._clock(), [secrets.token_hex(16) for _ in wanted]
         rows = [
             {**fire._asdict(), "state": state.value, "at": now, "claim": claim, "lease": self._lease}
             for (fire, state), claim in zip(wanted, claims, strict=True)
         ]
-        await connection.execute(insert_new(connection, fires), rows)
+        connection.execute(insert_new(connection, fires), rows)
         held = select(fires.c.claim).where(
             tuple_(fires.c.schedule, fires.c.instant).in_([tuple(fire) for fire, _ in wanted])
         )
-        won = set((await connection.execute(held)).scalars())
+        won = set(connection.execute(held).scalars())
         newest: dict[str, int] = {}
         for fire, _ in wanted:
             newest[fire.schedule] = max(fire.instant, newest.get(fire.schedule, 0))
         reached = [{"of_name": name, "instant": instant} for name, instant in sorted(newest.items())]
-        await connection.execute(_DONE_UNTIL, reached)
+        connection.execute(_DONE_UNTIL, reached)
         return [claim in won for claim in claims]
 
-    async def _settle_all(
-        self, connection: AsyncConnection, wanted: Sequence[tuple[Fire, FireState, FireState]]
+    def _settle_all(
+        self, connection: Connection, wanted: Sequence[tuple[Fire, FireState, FireState]]
     ) -> Sequence[bool]:
         query = (
             select(fires.c.schedule, fires.c.instant, fires.c.state)
@@ -151,7 +169,7 @@ class ScheduleStore:
             .order_by(fires.c.schedule, fires.c.instant)
             .with_for_update()
         )
-        rows = (await connection.execute(query)).all()
+        rows = connection.execute(query).all()
         held = {Fire(row.schedule, row.instant): FireState(row.state) for row in rows}
         answers: list[bool] = []
         moved: list[Mapping[str, object]] = []
@@ -169,7 +187,7 @@ class ScheduleStore:
                     }
                 )
         if moved:
-            await connection.execute(_SETTLE, moved)
+            connection.execute(_SETTLE, moved)
         return answers
 
 
@@ -202,15 +220,15 @@ def _orphans(lease: str, now: int) -> Select[str, int, str, str]:
     )
 
 
-async def _revise(connection: AsyncConnection) -> None:
-    await connection.execute(insert_new(connection, revisions), {"of": REVISION, "number": 0})
-    await connection.execute(
+def _revise(connection: Connection) -> None:
+    connection.execute(insert_new(connection, revisions), {"of": REVISION, "number": 0})
+    connection.execute(
         update(revisions).where(revisions.c.of == REVISION).values(number=revisions.c.number + 1)
     )
 
 
-async def _all(connection: AsyncConnection) -> tuple[Known, ...]:
-    rows = (await connection.execute(select(schedules).order_by(schedules.c.name))).all()
+def _all(connection: Connection) -> tuple[Known, ...]:
+    rows = connection.execute(select(schedules).order_by(schedules.c.name)).all()
     return tuple(Known(_schedule(row), row.done_until) for row in rows)
 
 

@@ -44,8 +44,8 @@ PAYLOAD_BYTES = 7900
 """PostgreSQL takes less than 8000."""
 
 BEAT_SECONDS = 3.0
-DEAD_SECONDS = 12.0
-ANSWER_SECONDS = 5.0
+DEAD_SECONDS = 15.0
+ANSWER_SECONDS = 10.0
 """A database that takes longer counts as away."""
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 3.0)

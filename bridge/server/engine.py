@@ -122,8 +122,13 @@ def _create(url: URL, query_seconds: float) -> AsyncEngine:
         raise ValueError("the server keeps its SQLite database in a file: sqlite:///path/to/file")
     file = Path(url.database)
     file.parent.mkdir(parents=True, exist_ok=True)
+    # All are kept: opening one costs more than most queries.
     engine = create_async_engine(
-        url, async_creator=partial(sqlite.connect, file), pool_size=8, max_overflow=8, json_serializer=to_json
+        url,
+        async_creator=partial(sqlite.connect, file),
+        pool_size=16,
+        max_overflow=0,
+        json_serializer=to_json,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)

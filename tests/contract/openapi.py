@@ -1,6 +1,7 @@
 """An OpenAPI 3.1 description of the REST side, made from the route table: what the fuzzer works from.
 
-Paths, methods and path parameters are the routes' own; what bodies and queries hold is said here by kinds of calls.
+Paths, methods and path parameters are the routes' own; what bodies and queries hold is said here by kinds of calls, and
+everything else is allowed beside it, since that is what has to be refused well.
 """
 
 import re
@@ -68,7 +69,7 @@ COLUMNS: Schema = {
 }  # fmt: skip
 
 OPERATORS: dict[str, Schema] = {
-    **{name: VALUE for name in ("$ne", "$lt", "$lte", "$gt", "$gte", "$regex", "$within", "$nearSphere")},
+    **dict.fromkeys(("$ne", "$lt", "$lte", "$gt", "$gte", "$regex", "$within", "$nearSphere"), VALUE),
     **{name: {"type": "array", "items": VALUE} for name in ("$in", "$nin", "$all")},
     "$size": NUMBER, "$exists": FLAG, "$options": TEXT, "$maxDistanceInKilometers": {"type": "number"},
     "$select": OBJECT, "$dontSelect": OBJECT, "$inQuery": OBJECT, "$notInQuery": OBJECT,
@@ -171,8 +172,15 @@ def _operation(method: str, path: str) -> Schema:
         "responses": {"default": {"description": "JSON"}},
     }
     if method != "GET":
-        operation["requestBody"] = {"content": {"application/json": {"schema": _first(BODIES, path)}}}
+        body = {"anyOf": [_widened(_first(BODIES, path)), ANYTHING]}
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
     return operation
+
+
+def _widened(body: Mapping[str, Any]) -> Schema:
+    """A body in which each field may hold anything as well as what belongs there."""
+    fields = {name: {"anyOf": [schema, ANYTHING]} for name, schema in body["properties"].items()}
+    return {**body, "properties": fields}
 
 
 def _places(path: str) -> Iterator[Schema]:
@@ -183,7 +191,8 @@ def _places(path: str) -> Iterator[Schema]:
 def _query(path: str) -> Iterator[Schema]:
     for name, schema in _first(QUERIES, path).items():
         structured = schema is WHERE
-        said = {"content": {"application/json": {"schema": schema}}} if structured else {"schema": schema}
+        wide = {"anyOf": [schema, TEXT]}
+        said = {"content": {"application/json": {"schema": wide}}} if structured else {"schema": wide}
         yield {"name": name, "in": "query", **said}
 
 

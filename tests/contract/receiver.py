@@ -79,8 +79,8 @@ class Receiver:
             "webhook": f"{self.url}/webhook",
             "push": f"{self.url}/push",
         }
-        chosen = {door: addresses[door] for door in doors}
-        return Hooks(**chosen, **{"key": HOOK_KEY, "retry_seconds": 0.01, **more})
+        chosen: dict[str, Any] = {door: addresses[door] for door in doors}
+        return Hooks(**{"key": HOOK_KEY, "retry_seconds": 0.01, **chosen, **more})
 
 
 @contextlib.asynccontextmanager

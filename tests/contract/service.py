@@ -103,6 +103,8 @@ class Served(Protocol):
 async def on_a_socket(server: Served) -> AsyncIterator[str]:
     """A server behind a real port of 127.0.0.1; gives its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
+    # Otherwise the system takes megabytes for a client that does not read, and nobody notices it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * 1024)
     # asyncio does so only for sockets that name their protocol; without it each answer waits 40 ms for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     front = _SocketServer(

@@ -5,6 +5,7 @@ A few cases of each call here, thousands by `make fuzz`. The server is another p
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
 
-from tests.contract.openapi import CHATROOM, NORMAL, SERVICE, described
+from tests.contract.openapi import CHATROOM, NORMAL, SERVICE, calls, described
 from tests.crash.processes import lasting
 from tests.crash.stage import IDENTITY, SERVER
 
@@ -27,7 +30,13 @@ KEYS = {
     "X-LC-Key": f"{IDENTITY['LEANCLOUD_MASTER_KEY']},master",
 }
 
-schema = schemathesis.openapi.from_dict(described())
+OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(described()).get_all_operations()]
+
+BROKEN = [
+    b"{", b"[]", b"null", b'"', b"NaN", b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\\ud800"}', b'{"a\\u0000":1}',
+    b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000, b'{"message":' + b"9" * 10_000 + b"}", b"\xff\xfe",
+    b'{"_method":"GET"}', b'{"_method":"\\n"}', b'{"_ApplicationId":"\\u4e2d"}', b'{"_method":7}',
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +64,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join()
 
 
-@schema.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    derandomize=EXAMPLES < 10,
-    database=None,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[*HealthCheck],
-)
-def test_every_call_answers_everything(case: Any, address: str) -> None:
-    response = case.call(base_url=address, headers=KEYS, timeout=20)
-    told = f"{response.status_code} {response.text[:300]}\n{case.as_curl_command()[:2000]}"
+def generated(examples: int) -> settings:
+    """The same few cases each time, or many new ones."""
+    return settings(
+        max_examples=examples,
+        derandomize=EXAMPLES < 10,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
+    )
+
+
+def check(response: Any, sent: str) -> None:
+    """An answer of the service's own."""
+    told = f"{response.status_code} {response.text[:300]}\n{sent[:2000]}"
     assert response.status_code < 500, told
     body = response.json()
     if response.status_code >= 400:
@@ -74,3 +86,30 @@ def test_every_call_answers_everything(case: Any, address: str) -> None:
         assert isinstance(body["error"], str), told
     else:
         assert not (isinstance(body, dict) and "error" in body), told
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_every_call_answers_whatever_it_is_given(operation: Any, address: str) -> None:
+    # The description is wide by itself: its "negative" cases are the same, found a hundred times slower.
+    @generated(EXAMPLES)
+    @given(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def ask(case: Any) -> None:
+        check(case.call(base_url=address, headers=KEYS, timeout=20), case.as_curl_command())
+
+    ask()
+
+
+def test_bodies_that_are_no_json_are_refused_by_every_call(address: str) -> None:
+    paths = [(method, path) for method, path in calls() if method != "GET"]
+    broken = st.one_of(st.binary(), st.text().map(str.encode), st.sampled_from(BROKEN))
+
+    with httpx.Client(base_url=address, headers=KEYS, trust_env=False) as http:
+
+        @generated(EXAMPLES * 25)
+        @given(st.sampled_from(paths), broken, st.sampled_from(["application/json", "text/plain"]))
+        def ask(call: tuple[str, str], body: bytes, kind: str) -> None:
+            path = re.sub(r"\{\w+\}", NORMAL, call[1])
+            response = http.request(call[0], path, content=body, headers={"Content-Type": kind})
+            check(response, f"{call[0]} {path} {body[:200]!r}")
+
+        ask()

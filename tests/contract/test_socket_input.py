@@ -161,7 +161,7 @@ async def test_a_socket_that_does_not_read_holds_up_nobody(
         conv = await tom.start("jerry", "stuck")
         stuck = await stuck_client(socket_service)
         text = "x" * 4900
-        for number in range(300):
+        for number in range(100):
             waiter = await tom.put("direct", cid=conv, msg=f"{number}{text}", transient=True)
             await asyncio.wait_for(waiter, 5)
             assert (await jerry.hears("direct"))["msg"].startswith(str(number))

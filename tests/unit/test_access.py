@@ -9,6 +9,7 @@ import pytest
 
 import handlers
 from bridge.access import (
+    EVERYTHING,
     OPEN,
     UNSET,
     Asked,
@@ -135,7 +136,10 @@ def test_everybody_is_denied_whatever_no_rule_allows(who: str) -> None:
 # Unsure means no
 
 
-def of_line(line: str, policy: Policy, actor: Actor, found: Found = Found()) -> Verdict:
+NOTHING = Found()
+
+
+def of_line(line: str, policy: Policy, actor: Actor, found: Found = NOTHING) -> Verdict:
     understood = understand(split(line), REGISTRY, Reading(0, "UTC"))
     invocation = Invocation("1", "r", actor, Place("T1", "C1"), Trigger.SLASH, 0)
     return decide(policy, Asked(understood.command, invocation, understood.arguments, found)).verdict

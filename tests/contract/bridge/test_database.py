@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bridge.database.engine import VERSION_TABLE, Database
 from bridge.database.requests import Requests
@@ -37,9 +37,13 @@ async def test_several_processes_may_open_an_empty_database_at_once(database_url
         await each.close()
 
 
+async def told(database: Database, statement: str) -> None:
+    """Have the database do something."""
+    await database.write(lambda connection: connection.execute(text(statement)))
+
+
 async def test_a_database_from_a_newer_version_is_refused(database: Database, database_url: str) -> None:
-    async with database.write() as connection:
-        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608
+    await told(database, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608
     with pytest.raises(BadConfiguration, match="newer version"):
         await Database.open(database_url)
 
@@ -47,23 +51,21 @@ async def test_a_database_from_a_newer_version_is_refused(database: Database, da
 async def test_tables_of_the_messaging_server_beside_ours_are_left_alone(
     database: Database, database_url: str
 ) -> None:
-    async with database.write() as connection:
-        await connection.execute(text("CREATE TABLE messages (id INTEGER)"))
-        await connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+    await told(database, "CREATE TABLE messages (id INTEGER)")
+    await told(database, "CREATE TABLE alembic_version (version_num VARCHAR(32))")
     again = await Database.open(database_url)
     async with again.read() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM messages"))).scalar() == 0
     await again.close()
 
 
-async def test_what_is_written_is_undone_when_the_block_raises(database: Database) -> None:
-    async def fail() -> None:
-        async with database.write() as connection:
-            await connection.execute(text("DELETE FROM imbridge_version"))
-            raise ZeroDivisionError
+async def test_what_is_written_is_undone_when_the_work_raises(database: Database) -> None:
+    def fail(connection: Connection) -> None:
+        connection.execute(text("DELETE FROM imbridge_version"))
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await fail()
+        await database.write(fail)
     async with database.read() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM imbridge_version"))).scalar() == 1
 
@@ -76,6 +78,12 @@ async def test_sqlite_is_durable_and_has_one_writer_at_a_time(tmp_path: Path) ->
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         ]
     assert settings == ["wal", 2, 1, 10_000]
+    written = await database.write(
+        lambda connection: [
+            connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("synchronous", "foreign_keys")
+        ]
+    )
+    assert written == [2, 1]
     await database.close()
 
 

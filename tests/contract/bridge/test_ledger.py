@@ -131,7 +131,7 @@ async def test_five_hundred_parts_settle_in_a_few_commits(database: Database, le
     """A commit for each part would cost 1000 waits for the disk, one after another."""
     await ledger.plan(plan(act=Act.NOTIFY, clients=10_000), invocation())
     commits: list[object] = []
-    event.listen(database.engine.sync_engine, "commit", commits.append)
+    event.listen(database.writer, "commit", commits.append)
     begun = await asyncio.gather(*(ledger.begin(PartKey("d1", number)) for number in range(500)))
     settled = await asyncio.gather(*(ledger.settle(PartKey("d1", number), SENT) for number in range(500)))
     assert all(begun)
@@ -168,12 +168,14 @@ async def test_a_persons_answer_counts_only_where_one_was_asked_for(ledger: Ledg
 
 async def test_a_database_that_fails_tells_everybody_who_waited(database: Database, ledger: Ledger) -> None:
     await ledger.plan(plan(act=Act.NOTIFY, clients=60), invocation())
-    async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE imbridge_changes RENAME TO gone"))
+    away, back = (
+        text("ALTER TABLE imbridge_changes RENAME TO gone"),
+        text("ALTER TABLE gone RENAME TO imbridge_changes"),
+    )
+    await database.write(lambda connection: connection.execute(away))
     failed = await asyncio.gather(
         *(ledger.begin(PartKey("d1", number)) for number in range(3)), return_exceptions=True
     )
     assert all(isinstance(each, SQLAlchemyError) for each in failed)
-    async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE gone RENAME TO imbridge_changes"))
+    await database.write(lambda connection: connection.execute(back))
     assert await ledger.begin(PartKey("d1", 0))

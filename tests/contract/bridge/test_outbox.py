@@ -65,7 +65,7 @@ async def working(outbox: Outbox) -> AsyncIterator[None]:
 
 
 def outbox(database: Database, clock: Clock, script: Script, name: str = "one") -> Outbox:
-    return Outbox(PostStore(database, name, clock), script, clock)
+    return Outbox(PostStore(database, name, clock), script, clock, 0.02)
 
 
 async def passing(clock: Clock, script: Script) -> tuple[str, str, bool]:

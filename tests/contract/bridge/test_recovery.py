@@ -299,7 +299,9 @@ async def test_a_lease_is_renewed_while_its_process_lives_and_given_up_when_it_s
     await lease.start()
     await desk.ledger.plan(plan(), invocation())
     renewed = asyncio.Event()
-    event.listen(database.engine.sync_engine, "commit", lambda _: renewed.set())
+    loop = asyncio.get_running_loop()
+    # Committed in another thread, where that is so.
+    event.listen(database.writer, "commit", lambda _: loop.call_soon_threadsafe(renewed.set))
     for _ in range(3):
         clock.advance(2_500)
         renewed.clear()
