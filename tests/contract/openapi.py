@@ -17,7 +17,6 @@ Schema: TypeAlias = dict[str, Any]
 NORMAL, CHATROOM, SERVICE = ("0" * 23 + digit for digit in "123")
 """Ids of conversations that the fuzzed server has."""
 
-MESSAGE = "-" * 22
 CLASSES = ("_Conversation", "_User", "_SysMessage", "_Installation", "Thing")
 HELD_BACK = ("/files/", "/1.1/date", "/healthz", "/v1/route")
 """Calls that take nothing from anybody, or say no JSON."""
@@ -143,16 +142,27 @@ QUERIES: list[tuple[str, Schema]] = [
     (r"/login$", ACCOUNT),
     (r"", CURSORS),
 ]
-PLACES: dict[str, Schema] = {
-    "id": CONVERSATION, "conv": CONVERSATION, "class": CLASS, "mid": {"anyOf": [{"const": MESSAGE}, TEXT]},
-}  # fmt: skip
+PLACES: dict[str, Schema] = {"id": CONVERSATION, "conv": CONVERSATION, "class": CLASS, "mid": TEXT}
+KINDS = {"conversations": NORMAL, "chatrooms": CHATROOM, "service-conversations": SERVICE}
+NEEDED = (
+    "from_client",
+    "from_peer",
+    "message",
+    "conv_id",
+    "client_ids",
+    "client_id",
+    "clientId",
+    "role",
+    "requests",
+)
+"""Fields without which a call is refused before anything else is looked at."""
 
 
-def described() -> Schema:
-    """The description; what a path's last part means decides what its calls are given."""
+def described(*, wide: bool) -> Schema:
+    """The description; in a wide one, anything may stand where something definite belongs."""
     paths: dict[str, Any] = {}
     for method, path in calls():
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path)
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, wide)
     info = {"title": "The messaging server", "version": "1.2"}
     return {"openapi": "3.1.0", "info": info, "paths": paths}
 
@@ -165,34 +175,45 @@ def calls() -> Iterator[tuple[str, str]]:
                 yield method, re.sub(r":\w+\}", "}", route.path)
 
 
-def _operation(method: str, path: str) -> Schema:
+def _operation(method: str, path: str, wide: bool) -> Schema:
     operation: Schema = {
         "operationId": f"{method} {path}",
-        "parameters": [*_places(path), *_query(path)],
+        "parameters": [*_places(path, wide), *_query(path, wide)],
         "responses": {"default": {"description": "JSON"}},
     }
     if method != "GET":
-        body = {"anyOf": [_widened(_first(BODIES, path)), ANYTHING]}
-        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+        body = _first(BODIES, path)
+        shown = (
+            _widened(body)
+            if wide
+            else {**body, "required": [one for one in NEEDED if one in body["properties"]]}
+        )
+        operation["requestBody"] = {"content": {"application/json": {"schema": shown}}}
     return operation
 
 
 def _widened(body: Mapping[str, Any]) -> Schema:
-    """A body in which each field may hold anything as well as what belongs there."""
     fields = {name: {"anyOf": [schema, ANYTHING]} for name, schema in body["properties"].items()}
-    return {**body, "properties": fields}
+    return {"anyOf": [{**body, "properties": fields}, ANYTHING]}
 
 
-def _places(path: str) -> Iterator[Schema]:
+def _places(path: str, wide: bool) -> Iterator[Schema]:
+    kind = next((own for name, own in KINDS.items() if f"/{name}/{{id}}" in path), NORMAL)
+    definite = {"id": {"const": kind}, "conv": {"const": kind}, "class": {"enum": [*CLASSES]}}
     for name in re.findall(r"\{(\w+)\}", path):
-        yield {"name": name, "in": "path", "required": True, "schema": PLACES.get(name, CLIENT)}
+        schema = PLACES.get(name, CLIENT)
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": schema if wide else definite.get(name, schema),
+        }
 
 
-def _query(path: str) -> Iterator[Schema]:
+def _query(path: str, wide: bool) -> Iterator[Schema]:
     for name, schema in _first(QUERIES, path).items():
-        structured = schema is WHERE
-        wide = {"anyOf": [schema, TEXT]}
-        said = {"content": {"application/json": {"schema": wide}}} if structured else {"schema": wide}
+        shown = {"anyOf": [schema, TEXT]} if wide else schema
+        said = {"content": {"application/json": {"schema": shown}}} if schema is WHERE else {"schema": shown}
         yield {"name": name, "in": "query", **said}
 
 

@@ -3,13 +3,19 @@
 import asyncio
 
 import httpx
+import pytest
 
 from bridge.database.engine import Database
 from bridge.database.ledger import Ledger
 from bridge.database.quotas import SharedMeter
 from bridge.delivery import Deliveries, Pace
+from bridge.errors import Failed, Refused
+from bridge.forecast import Say
+from bridge.invocation import Place
 from bridge.ledger import Act, State
+from bridge.phrases import phrase, plain
 from bridge.realtime.limits import Family, Plan
+from bridge.reply import Hint, Reply
 from tests.contract.bridge.desk import Desk
 from tests.contract.bridge.making import NOON, Clock, invocation, plan
 from tests.contract.bridge.script import yes
@@ -100,3 +106,71 @@ async def test_a_lease_that_has_lapsed_while_we_slept_makes_no_call(desk: Desk, 
     story = [change.state for change in await desk.ledger.story("d1")]
     assert story == [State.PLANNED, State.SENDING, State.PLANNED, State.SENDING, State.SENT]
     assert len(desk.service.requests) == 1
+
+
+# Before it starts
+
+
+def limited(desk: Desk, database: Database, quotas: Plan, say: Say | None = None) -> Deliveries:
+    client = desk.service.client(desk.clock, SharedMeter(database, quotas, desk.clock))
+    return Deliveries(desk.ledger, client, desk.clock, Pace(), desk.sleep, say)
+
+
+async def test_a_delivery_that_would_run_over_says_so_before_it_starts(
+    desk: Desk, database: Database
+) -> None:
+    deliveries = limited(desk, database, Plan(messages_per_minute=2))
+    made = plan(act=Act.NOTIFY, clients=100)
+    delivery = await deliveries.carry_out(made, invocation(), desk.tell)
+    assert delivery.state is State.SENT
+    first = desk.told[0]
+    assert plain(first.title).startswith("Planned: ")
+    said = [plain(part.words) for part in first.parts if isinstance(part, Hint)]
+    assert said == ["Its 5 calls are more than the quota allows at once: it takes about 2 minutes."]
+
+
+async def test_a_delivery_that_fits_says_nothing_of_quotas(desk: Desk, database: Database) -> None:
+    deliveries = limited(desk, database, Plan(messages_per_minute=5))
+    await deliveries.carry_out(plan(act=Act.NOTIFY, clients=100), invocation(), desk.tell)
+    assert desk.told == []
+
+
+async def test_a_delivery_beyond_the_day_is_refused_before_anything_is_done(
+    desk: Desk, database: Database
+) -> None:
+    deliveries = limited(desk, database, Plan(messages_per_day=4))
+    with pytest.raises(Refused, match="4 more of this kind today"):
+        await deliveries.carry_out(plan(act=Act.NOTIFY, clients=100), invocation(), desk.tell)
+    assert desk.service.requests == []
+    assert await desk.ledger.newest() == ()
+
+
+async def test_a_delivery_that_nobody_would_hear_the_end_of_is_refused(
+    desk: Desk, database: Database
+) -> None:
+    said: list[Place] = []
+
+    async def say(place: Place, reply: Reply) -> None:
+        said.append(place)
+        raise Failed(phrase("not in channel"), code="not_in_channel")
+
+    deliveries = limited(desk, database, Plan(messages_per_minute=1), say)
+    with pytest.raises(Refused) as refused:
+        await deliveries.carry_out(plan(act=Act.NOTIFY, clients=640), invocation(), desk.tell)
+    assert refused.value.hint is not None
+    assert plain(refused.value.hint) == "Invite me first."
+    assert await desk.ledger.newest() == ()
+    short = await deliveries.carry_out(plan(act=Act.NOTIFY, clients=200), invocation("r2"), desk.tell)
+    assert short.state is State.SENT
+    assert said == [Place("T1", "C1")]
+
+
+async def test_a_long_delivery_begins_by_saying_so_where_it_was_asked(desk: Desk, database: Database) -> None:
+    said: list[str] = []
+
+    async def say(place: Place, reply: Reply) -> None:
+        said.append(plain(reply.title))
+
+    deliveries = limited(desk, database, Plan(messages_per_minute=1), say)
+    await deliveries.carry_out(plan(act=Act.NOTIFY, clients=640), invocation(), desk.tell)
+    assert said == ["A delivery begins that takes about 31 minutes; its result comes here."]
