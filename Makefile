@@ -33,7 +33,7 @@ demo: $(RUNTIME) ## run everything with no account, on http://127.0.0.1:8137 (PO
 	@exec $(BIN)/imbridge demo
 
 test: check chromium ## check, then every test, with branch coverage
-	$(PYTEST) --cov
+	$(PYTEST) --cov --numprocesses 2 --dist loadfile
 
 check: lint types imports ## lint, format, types and import rules
 

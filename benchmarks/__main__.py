@@ -1,9 +1,9 @@
 """Measures everything, prints the tables, and keeps the figures in `build/bench.json`."""
 
-import asyncio
 from pathlib import Path
 
 from benchmarks import commands, notify, report, schedules, start
+from bridge.listen import run
 
 KEPT = Path("build/bench.json")
 SUBJECTS = (start.measure, commands.measure, notify.measure, schedules.measure)
@@ -22,4 +22,4 @@ async def measure() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(measure())
+    run(measure())

@@ -22,6 +22,7 @@ from bridge.database.ledger import Ledger
 from bridge.delivery import Deliveries, Pace
 from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.ledger import Act, Plan, State
+from bridge.listen import run
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
 from bridge.realtime.content import Plain, Text, encode, with_delivery
 from bridge.realtime.models import Kind, NewConversation, Ref
@@ -176,5 +177,5 @@ async def _sdk(interpreter: Path, url: str, conversation: str) -> Round:
 
 
 if __name__ == "__main__":
-    for table in asyncio.run(measure()):
+    for table in run(measure()):
         sys.stdout.write(table.text() + "\n")

@@ -168,6 +168,9 @@ class Decision:
     near: tuple[Near, ...] = ()
 
 
+FREELY = Decision(Verdict.ALLOWED, phrase("Access is open to everyone."))
+
+
 def decide(policy: Policy, asked: Asked) -> Decision:
     """The decision for one command line; a check that throws denies."""
     try:
@@ -200,7 +203,7 @@ def _decide(policy: Policy, asked: Asked) -> Decision:
     if actor.standing is Standing.KEEPER:
         return Decision(Verdict.ALLOWED, phrase("It came from a place that holds the keys."))
     if policy.open:
-        return Decision(Verdict.ALLOWED, phrase("Access is open to everyone."))
+        return FREELY
     if actor.standing is Standing.GONE:
         return Decision(Verdict.DENIED, phrase("{who} is no longer in the workspace.", who=_who_is(actor)))
     if command.effect is Effect.NONE:

@@ -48,9 +48,11 @@ UNDER_WAY = frozenset({State.PLANNED, State.SENDING})
 
 
 EXPLANATIONS = {
-    Reason.UNREACHABLE: phrase("The messaging service could not be reached; this call sent nothing."),
+    Reason.UNREACHABLE: phrase(
+        "The messaging service could not be reached; nothing went out with this call."
+    ),
     Reason.QUOTA_USED_UP: phrase(
-        "The service takes no more calls of this kind today; this call sent nothing."
+        "The service takes no more calls of this kind today; nothing went out with this call."
     ),
     Reason.RATE_LIMITED: phrase(
         "The service takes no more calls of this kind for now; it goes on by itself."
@@ -195,7 +197,7 @@ def _speed(delivery: Delivery, done: int) -> Iterator[tuple[Phrase, Value]]:
     left = delivery.count(*UNDER_WAY)
     if done and left and seconds > 0:
         rate = done / seconds
-        yield phrase("Rate"), phrase("{rate} calls a second", rate=f"{rate:.3g}")
+        yield phrase("Rate"), phrase("{rate} calls a second", rate=str(round(rate, 1)))
         yield phrase("Time left"), phrase("about {seconds} s", seconds=ceil(left / rate))
 
 

@@ -25,8 +25,6 @@ from bridge.commands import Registry
 from bridge.config import (
     STATE_FOLDER,
     AppSettings,
-    HooksSettings,
-    PlanSettings,
     serve_problems,
     service_problems,
 )
@@ -53,14 +51,14 @@ from bridge.moving.export import export as move_out
 from bridge.moving.inward import Arrival, Outcome, Target, move_in
 from bridge.outbox import Outbox, Poster
 from bridge.phrases import phrase
+from bridge.plans import client_plan, server_hooks, server_plan
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
-from bridge.realtime.limits import plan_of
 from bridge.realtime.pacing import Meter, Pacer
 from bridge.reply import Failure, Reply
 from bridge.rulebook import policy_of
 from bridge.schedule import Find, Schedule, Schedules
 from bridge.server.app import Server
-from bridge.server.settings import BUSINESS, DEVELOPMENT, UNLIMITED, Hooks, Plan, ServerSettings
+from bridge.server.settings import ServerSettings
 from bridge.server.wire.socket import SERVING
 from bridge.slack.door import SlackDoor
 from bridge.slack.inbound import Inbound, Slack
@@ -122,7 +120,7 @@ async def bridge(
         lease = Lease(database, new_invocation_id(), timing.clock, timing.lease_ms)
         await lease.start()
         parts.push_async_callback(lease.release)
-        pacer = SharedMeter(database, plan_of(_client_plan(settings)), timing.clock)
+        pacer = SharedMeter(database, client_plan(settings.realtime.plan), timing.clock)
         parts.push_async_callback(pacer.finish)
         realtime = await parts.enter_async_context(connect(settings, identity, server, pacer))
         ledger = Ledger(database, lease.name, timing.clock, holds=lease.holds)
@@ -197,9 +195,9 @@ async def embedded(settings: AppSettings, identity: keys.Keys, url: str) -> Asyn
             app_key=identity.app_key,
             master_key=identity.master_key,
             database_url=url,
-            plan=_server_plan(settings.realtime.plan),
+            plan=server_plan(settings.realtime.plan),
             files_folder=STATE_FOLDER / "files",
-            hooks=_hooks(settings.realtime.hooks),
+            hooks=server_hooks(settings.realtime.hooks),
             history_days=None if kept is None else kept / DAY_MS,
         )
     )
@@ -383,7 +381,7 @@ async def connect(
         http = httpx.AsyncClient(transport=within(server.asgi), base_url=EMBEDDED)
     credentials = Credentials(identity.app_id, identity.app_key, identity.master_key)
     async with http:
-        yield RealtimeClient(http, credentials, pacer=pacer or Meter(plan_of(_client_plan(settings))))
+        yield RealtimeClient(http, credentials, pacer=pacer or Meter(client_plan(settings.realtime.plan)))
 
 
 def within(application: ASGIApp) -> httpx.AsyncBaseTransport:
@@ -394,30 +392,3 @@ def within(application: ASGIApp) -> httpx.AsyncBaseTransport:
 def database_url(settings: AppSettings, file: Path) -> str:
     """The database set for both halves, else a file of its own for each: SQLite has one writer at a time."""
     return settings.database_url or f"sqlite:///{file}"
-
-
-def _client_plan(settings: AppSettings) -> str | dict[str, int | None]:
-    plan = settings.realtime.plan
-    return plan if isinstance(plan, str) else plan.model_dump()
-
-
-def _hooks(given: HooksSettings) -> Hooks:
-    return Hooks(
-        webhook=given.webhook,
-        functions=given.functions,
-        push=given.push,
-        key=given.key.get_secret_value() if given.key else None,
-        fail_closed=given.fail_closed,
-    )
-
-
-def _server_plan(plan: str | PlanSettings) -> Plan:
-    if isinstance(plan, PlanSettings):
-        return Plan(
-            ordinary_per_minute=plan.messages_per_minute,
-            subscription_per_minute=plan.subscriptions_per_minute,
-            subscription_per_day=plan.subscriptions_per_day,
-            broadcast_per_minute=plan.broadcasts_per_minute,
-            broadcast_per_day=plan.broadcasts_per_day,
-        )
-    return {"business": BUSINESS, "development": DEVELOPMENT, "unlimited": UNLIMITED}[plan]

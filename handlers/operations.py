@@ -69,7 +69,7 @@ def _reasons(asked: Command, decision: Decision, *, with_some: bool) -> Reply:
     if decision.verdict is Verdict.DENIED and decision.near:
         rows = tuple((Code(each.rule), each.needed) for each in decision.near)
         parts.append(Table((phrase("Rule"), phrase("What it asks for")), rows))
-    if with_some and decision.verdict is not Verdict.DENIED:
+    if with_some and decision.rule is not None and decision.verdict is not Verdict.DENIED:
         parts.append(
             Hint(
                 phrase(

@@ -67,7 +67,7 @@ class Engine:
         if self.dialect != SQLITE:
             yield
             return
-        driver = _sqlite((await connection.get_raw_connection()).driver_connection)
+        driver = _driver(connection.sync_connection)
         loop, interrupts = asyncio.get_running_loop(), list[asyncio.Task[None]]()
         timer = loop.call_later(
             self._query_seconds, lambda: interrupts.append(loop.create_task(driver.interrupt()))
@@ -163,9 +163,11 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         # It takes its snapshot with its first statement anyway.
-        _sqlite(connection.connection.driver_connection).opening = "BEGIN"
+        _driver(connection).opening = "BEGIN"
 
 
-def _sqlite(driver: object) -> sqlite.Connection:
+def _driver(connection: Connection | None) -> sqlite.Connection:
+    """SQLite's side of an open connection."""
+    driver = connection.connection.driver_connection if connection else None
     assert isinstance(driver, sqlite.Connection)  # noqa: S101 - the only driver for SQLite here
     return driver

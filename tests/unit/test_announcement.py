@@ -137,3 +137,24 @@ def test_a_long_text_is_quoted_by_its_first_words() -> None:
     assert opening("周六有晚会！") == "周六有晚会！"
     assert opening("a b\n c") == "a b c"
     assert opening("x" * 100) == "x" * 59 + "…"
+
+
+def test_a_running_delivery_tells_its_rate_its_failures_and_what_is_left() -> None:
+    began = delivery(Part(0, State.PLANNED)).at
+    parts = [
+        Part(0, State.SENT, reason=Reason.ANSWERED, msg_id="m1", at=began + 1_000),
+        Part(1, State.SENT, reason=Reason.ANSWERED, msg_id="m2", at=began + 4_000),
+        Part(2, State.REFUSED, reason=Reason.REJECTED, at=began + 4_000),
+        *(Part(number, State.PLANNED) for number in range(3, 8)),
+    ]
+    rows = {
+        plain(label): value if isinstance(value, int) else plain(value)
+        for part in announce(delivery(*parts, act=Act.NOTIFY, clients=160)).parts
+        if isinstance(part, Fields)
+        for label, value in part.rows
+        if isinstance(value, (int, Phrase))
+    }
+    assert rows["Calls done"] == "2 of 8"
+    assert rows["Failed or in doubt"] == 1
+    assert rows["Rate"] == "0.5 calls a second"
+    assert rows["Time left"] == "about 10 s"
