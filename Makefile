@@ -24,7 +24,7 @@ checksum = $(shell cat $(wildcard $(1)) pyproject.toml $(CATALOGUES) | cksum | c
 RUNTIME := $(VENV)/.runtime-$(call checksum,requirements.lock)
 DEVELOPMENT := $(VENV)/.development-$(call checksum,requirements.lock requirements-dev.lock)
 
-.PHONY: help demo test check lint types imports unit contract scenarios browser crash zones bench messages lock format clean chromium
+.PHONY: help demo test check lint types imports unit contract scenarios browser crash fuzz zones bench messages lock format clean chromium
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ browser: $(DEVELOPMENT) chromium ## the playground page in Chromium
 
 crash: $(DEVELOPMENT) ## killed at random moments two hundred times; takes minutes (make test: twenty times)
 	CRASH_KILLS=200 $(PYTEST) tests/crash -s
+
+fuzz: $(DEVELOPMENT) ## forty thousand hostile calls to the messaging server; takes minutes (make test: six hundred)
+	FUZZ_EXAMPLES=150 $(PYTEST) tests/contract/test_fuzz.py --timeout 900
 
 zones: $(DEVELOPMENT) ## fires in every IANA zone over ten years, beside an independent library; takes minutes
 	ZONES=all $(PYTEST) tests/unit/test_zones.py

@@ -21,6 +21,7 @@ LONG_FOR_A_REASON = {
     "bridge/locale/zh_CN/LC_MESSAGES/imbridge.po": "a catalogue has every sentence",
     "requirements.lock": "made by make lock",
     "requirements-dev.lock": "made by make lock",
+    "tests/contract/javascript/package-lock.json": "made by npm",
 }
 """Files longer than a person reads in one go, each with why it is not two files."""
 

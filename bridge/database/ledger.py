@@ -11,7 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
+    exists,
     insert,
     not_,
     or_,
@@ -273,6 +273,25 @@ _WINDOW = (
 )
 
 
+# A look into the index for each state, where the least of all parts would be read from every one of them.
+_LEAST = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("of_delivery"))
+    .values(
+        state=case(
+            *(
+                (
+                    exists().where(parts.c.delivery == deliveries.c.id, parts.c.state == state.value),
+                    state.value,
+                )
+                for state in LEAST_SETTLED_FIRST
+            ),
+            else_=deliveries.c.state,
+        )
+    )
+)
+
+
 _ADOPT = update(parts).where(
     parts.c.delivery == bindparam("of_delivery"), parts.c.number == bindparam("of_number")
 )
@@ -324,10 +343,8 @@ def _states(connection: Connection, keys: Iterable[PartKey]) -> dict[PartKey, _H
 
 def _sum_up(connection: Connection, ids: Iterable[str]) -> None:
     """Write the least settled state of their parts into deliveries."""
-    rank = case({state.value: rank for rank, state in enumerate(LEAST_SETTLED_FIRST)}, value=parts.c.state)
-    least = select(func.min(rank)).where(parts.c.delivery == deliveries.c.id).scalar_subquery()
-    state = case({rank: state.value for rank, state in enumerate(LEAST_SETTLED_FIRST)}, value=least)
-    connection.execute(update(deliveries).where(deliveries.c.id.in_(sorted(ids))).values(state=state))
+    for delivery in sorted(ids):
+        connection.execute(_LEAST, {"of_delivery": delivery})
 
 
 def _moved_row(move: _Move, now: int, lease: str) -> Mapping[str, object]:

@@ -73,6 +73,7 @@ parts = Table(
     # Who may begin it, and who began it.
     Column("lease", String(32), nullable=False),
     Index("ix_imbridge_parts_state_lease", "state", "lease"),
+    Index("ix_imbridge_parts_delivery_state", "delivery", "state"),
     Index("ix_imbridge_parts_msg_id", "msg_id"),
 )
 

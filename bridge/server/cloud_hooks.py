@@ -97,8 +97,8 @@ class CloudHooks:
             to = chosen[:CLIENTS_A_CALL]
             draft = replace(draft, recipients=to)
         elif chosen is not None and draft.reach in (Reach.NORMAL, Reach.TEMPORARY):
-            to = tuple(one for one in target.members if one in chosen)
-            draft = replace(draft, only=to)
+            told = tuple(one for one in target.members if one in chosen or one == draft.sender)
+            draft, to = replace(draft, only=told), _without(told, draft.sender)
         pushed = draft.reach in (Reach.NORMAL, Reach.TEMPORARY, Reach.INDIVIDUAL) and not draft.transient
         return await self._for_offline(draft, target, to) if pushed else draft
 
@@ -172,7 +172,7 @@ class CloudHooks:
         if change.data is not None:
             change = replace(change, data=_content(answer) or change.data)
         chosen = _peers(answer, "toPeers")
-        return change if chosen is None else replace(change, only=chosen)
+        return change if chosen is None else replace(change, only=(*chosen, change.sender))
 
     # -----------------------------------------------------------------------------------------------------------------
     # Conversations; `initiator` is empty where the app itself acts, over REST

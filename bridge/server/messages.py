@@ -124,7 +124,8 @@ class Messages:
         await self._presence.publish(stored.event, target)
         if draft.reach is Reach.EVERYONE and not draft.transient:
             await self._delivered(stored, self._presence.devices)
-        self._hooks.sent(stored)
+        if self._hooks.active:
+            self._hooks.sent(stored)
         return stored
 
     async def _change(self, change: Change) -> None:

@@ -180,7 +180,7 @@ def _operation(method: str, path: str, wide: bool) -> Schema:
         "responses": {"default": {"description": "JSON"}},
     }
     if method != "GET":
-        body = _first(BODIES, path)
+        body = first(BODIES, path)
         shown = (
             _widened(body)
             if wide
@@ -209,11 +209,12 @@ def _places(path: str, wide: bool) -> Iterator[Schema]:
 
 
 def _query(path: str, wide: bool) -> Iterator[Schema]:
-    for name, schema in _first(QUERIES, path).items():
+    for name, schema in first(QUERIES, path).items():
         shown = {"anyOf": [schema, TEXT]} if wide else schema
         said = {"content": {"application/json": {"schema": shown}}} if schema is WHERE else {"schema": shown}
         yield {"name": name, "in": "query", **said}
 
 
-def _first(choices: list[tuple[str, Schema]], path: str) -> Mapping[str, Any]:
+def first(choices: list[tuple[str, Schema]], path: str) -> Mapping[str, Any]:
+    """What the path's calls are given."""
     return next(schema for pattern, schema in choices if re.search(pattern, path))

@@ -73,9 +73,14 @@ async def test_a_dropped_message_is_refused_with_the_apps_own_code_and_is_nowher
 async def test_the_app_changes_what_is_said_and_who_hears_it(hooked: Service, receiver: Receiver) -> None:
     receiver.answers["_messageReceived"] = {"content": "h***o", "toPeers": ["jerry", "a stranger"]}
     conv_id = await make(hooked, m=["tom", "jerry", "spike"])
-    async with online(hooked, "jerry") as jerry, online(hooked, "spike") as spike:
+    async with (
+        online(hooked, "jerry") as jerry,
+        online(hooked, "spike") as spike,
+        online(hooked, "tom") as another_phone_of_tom,
+    ):
         await send(hooked, conv_id, "hello")
         assert (await jerry.hears("direct"))["msg"] == "h***o"
+        assert (await another_phone_of_tom.hears("direct"))["msg"] == "h***o"
         assert [one for one in await spike.pending() if one["cmd"] == "direct"] == []
     assert [row["data"] for row in await history(hooked, conv_id)] == ["h***o"]
 

@@ -12,7 +12,7 @@ from bridge.server.presence import Direct
 from bridge.server.push import Pushes
 from bridge.server.store import Draft, Reach
 from bridge.server.writer import Writer
-from tests.contract.messaging import RTM, arrives, history, make, online
+from tests.contract.messaging import RTM, arrives, history, make, online, send
 from tests.contract.service import Service
 
 
@@ -118,3 +118,15 @@ async def test_a_message_to_a_large_conversation_is_stored_once(service: Service
     conv_id = await make(service, m=[f"c{n}" for n in range(members)])
     await service.server.messages.send(draft(conv_id))
     assert len(await service.ok("GET", f"{RTM}/messages")) == 1
+
+
+async def test_concurrent_sends_all_arrive_once_and_in_an_order_that_every_reader_sees(
+    service: Service,
+) -> None:
+    conv_id = await make(service, m=["jerry"])
+    jerry = await online(service, "jerry")
+    sent = await asyncio.gather(*(send(service, conv_id, str(n)) for n in range(60)))
+    rows = await history(service, conv_id, reversed="true")
+    assert {row["msg-id"] for row in rows} == {one["msg-id"] for one in sent}
+    heard = {event.msg_id for event in [await arrives(jerry) for _ in range(60)] if isinstance(event, Direct)}
+    assert heard == {row["msg-id"] for row in rows}

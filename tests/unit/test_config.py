@@ -146,3 +146,36 @@ def test_secrets_show_in_no_representation() -> None:
     assert "xoxb" not in repr(settings)
     assert "hush" not in repr(settings)
     assert "hush" not in settings.model_dump_json()
+
+
+def test_the_apps_own_addresses_are_read_and_their_key_comes_from_the_environment(tmp_path: Path) -> None:
+    text = """
+realtime:
+  hooks: {webhook: "https://app.example/im?t=1", functions: "http://127.0.0.1:3000", fail_closed: true}
+retention: {history: 180d}
+"""
+    settings = load(written(tmp_path, text), {"LEANCLOUD_HOOK_KEY": "a-hook-key"})
+    hooks = settings.realtime.hooks
+    assert (hooks.webhook, hooks.functions) == ("https://app.example/im?t=1", "http://127.0.0.1:3000")
+    assert (hooks.push, hooks.fail_closed) == (None, True)
+    assert hooks.key is not None
+    assert hooks.key.get_secret_value() == "a-hook-key"
+    assert "a-hook-key" not in repr(settings)
+    assert settings.retention.history == 180 * 86_400_000
+
+
+def test_an_address_that_leads_nowhere_or_holds_a_secret_stops_the_start(tmp_path: Path) -> None:
+    text = """
+realtime:
+  hooks:
+    webhook: app.example/im
+    functions: ftp://app.example
+    push: https://me:secret@push.example
+    key: a-hook-key
+"""
+    assert problems(tmp_path, text) == [
+        "app.yaml:7 realtime.hooks.key: belongs in the environment, as LEANCLOUD_HOOK_KEY: this file holds no secrets",
+        "app.yaml:4 realtime.hooks.webhook: an address begins with http:// or https:// and a host",
+        "app.yaml:5 realtime.hooks.functions: an address begins with http:// or https:// and a host",
+        "app.yaml:6 realtime.hooks.push: an address holds no user or password",
+    ]

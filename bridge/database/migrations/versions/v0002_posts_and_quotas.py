@@ -16,6 +16,7 @@ def upgrade() -> None:
         "imbridge_deliveries", sa.Column("told", sa.Boolean(), nullable=False, server_default=sa.true())
     )
     op.create_index("ix_imbridge_deliveries_told_id", "imbridge_deliveries", ["told", "id"], unique=False)
+    op.create_index("ix_imbridge_parts_delivery_state", "imbridge_parts", ["delivery", "state"], unique=False)
     op.create_table(
         "imbridge_posts",
         sa.Column("id", counter, autoincrement=True, nullable=False),
