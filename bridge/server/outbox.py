@@ -1,6 +1,7 @@
 """What the app's own addresses have to get, kept on disk until they have it: at least once, and in order per lane."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -132,10 +133,10 @@ class Courier:
                     task.add_done_callback(self._carried)
             except SQLAlchemyError:
                 log.exception("the outbox of the %s cannot be read", self._door.name.lower())
-            try:
-                await asyncio.wait_for(self._awake.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._awake.wait()
 
     def _carried(self, task: asyncio.Task[None]) -> None:
         del self._deliveries[task]

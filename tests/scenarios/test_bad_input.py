@@ -180,14 +180,14 @@ async def test_a_broadcast_that_was_certainly_not_sent_is_tried_and_then_refused
 
 
 async def test_a_read_that_hangs_is_given_up(tmp_path: Path) -> None:
-    async with opened(tmp_path, Setup(patience_seconds=0.2)) as office:
+    async with opened(tmp_path, Setup(patience_seconds=1.0)) as office:
         office.inject("hang", "/1.2/rtm/all-conversations", times=0)
         await office.says("mia", "#ops", "/im conv list")
         await office.heard("could not be reached", "no answer in time", to_all=False)
 
 
 async def test_a_change_without_an_answer_is_in_doubt_and_not_repeated(tmp_path: Path) -> None:
-    async with opened(tmp_path, Setup(patience_seconds=0.2)) as office:
+    async with opened(tmp_path, Setup(patience_seconds=1.0)) as office:
         office.inject("hang-after", "/1.2/rtm/conversations", method="POST")
         await office.says("mia", "#ops", "/im conv create Lobby")
         await office.heard("may have done it or not", "Look before you repeat it.", to_all=False)
@@ -196,7 +196,7 @@ async def test_a_change_without_an_answer_is_in_doubt_and_not_repeated(tmp_path:
 
 
 async def test_a_send_without_an_answer_is_looked_up_and_counted_once(tmp_path: Path) -> None:
-    async with opened(tmp_path, Setup(patience_seconds=0.2)) as office:
+    async with opened(tmp_path, Setup(patience_seconds=1.0)) as office:
         await office.says("mia", "#ops", "/im conv create Lobby")
         office.inject("hang-after", "*/messages", method="POST")
         await office.says("mia", "#ops", "/im send Lobby hi --from tom")
