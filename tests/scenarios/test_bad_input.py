@@ -180,7 +180,7 @@ async def test_a_broadcast_that_was_certainly_not_sent_is_tried_and_then_refused
 
 
 async def test_a_read_that_hangs_is_given_up(tmp_path: Path) -> None:
-    async with opened(tmp_path, Setup(patience_seconds=1.0)) as office:
+    async with opened(tmp_path, Setup(patience_seconds=0.2)) as office:
         office.inject("hang", "/1.2/rtm/all-conversations", times=0)
         await office.says("mia", "#ops", "/im conv list")
         await office.heard("could not be reached", "no answer in time", to_all=False)
