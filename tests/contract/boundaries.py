@@ -1,4 +1,4 @@
-"""Calls that would be right but for one value, which lies at or beyond a boundary: every field of every call in turn."""
+"""Calls that would be right but for one value at or beyond a boundary: every field of every call in turn."""
 
 import json
 import re
@@ -41,22 +41,24 @@ RIGHT: dict[str, Any] = {
     "session_token": "x",
 }
 
-HOSTILE: list[str] = [
-    *("null", "true", "false", "0", "-1", "1.5", "-0.0", "1e308", "1e999", "NaN", "Infinity"),
-    *(str(2**63), str(-(2**63) - 1), str(2**53 + 1), str(10**400), "9223372036854775807"),
-    *('""', '" "', '"\\u0000"', '"a\\u0000b"', '"\\ud800"', '"\\udc00\\ud800"', '"\\u202e"', '"' + "x" * 6000 + '"'),
-    *("[]", "{}", "[[]]", "[null]", '["\\ud800"]', '["\\u0000"]', '[""]', "[1]", '[{"a":1}]', '["' + "y" * 65 + '"]'),
-    *('{"":1}', '{"$":1}', '{"a.b":1}', '{"\\u0000":1}', '{"\\ud800":1}', '{"__op":"Nope"}', '{"__op":7}', '{"__op":"Batch"}'),
-    *('{"__op":"Increment"}', '{"__op":"Increment","amount":"1"}', '{"__op":"Increment","amount":1e308}'),
-    *('{"__op":"Add","objects":{}}', '{"__op":"BitAnd","value":1.5}', '{"__op":"Delete","x":[]}'),
-    *('{"__type":"Date"}', '{"__type":"Date","iso":"9999-99-99T99:99:99Z"}', '{"__type":"Date","iso":"0000-01-01T00:00:00Z"}'),
-    *('{"__type":"Pointer"}', '{"__type":"Pointer","className":"","objectId":[]}', '{"__type":"Bytes","base64":"%"}'),
-    *('{"__type":"GeoPoint","latitude":91,"longitude":1e308}', '{"__type":"Relation"}', '{"__type":"Nope"}', '{"__type":[]}'),
-    *('{"$in":1}', '{"$regex":"("}', '{"$regex":"(a+)+$","$options":"q"}', '{"$size":-1}', '{"$exists":"x"}', '{"$nope":1}'),
-    *('{"$inQuery":{}}', '{"$select":{"query":1}}', '{"$nearSphere":1}', '{"$within":{"$box":[]}}', '{"$or":{}}', '{"$or":[1]}'),
-    *('{"a":{"$in":[[]]}}', '{"objectId":{"$gt":{}}}', '{"createdAt":{"$lt":"x"}}', '{"m":{"$all":1}}', '{"a":{"$ne":{"$ne":1}}}'),
-    "[" * 101 + "]" * 101,
-    '{"a":' * 101 + "1" + "}" * 101,
+HOSTILE = [
+    "null", "true", "false", "0", "-1", "1.5", "-0.0", "1e308", "1e999", "NaN", "Infinity",
+    "9223372036854775808", "-9223372036854775809", "9007199254740993", "9223372036854775807", '""', '" "',
+    r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00\ud800"', r'"\u202e"', "[]", "{}", "[[]]", "[null]",
+    r'["\ud800"]', r'["\u0000"]', '[""]', "[1]", '[{"a":1}]',
+    '{"":1}', '{"$":1}', '{"a.b":1}',
+    r'{"\u0000":1}', r'{"\ud800":1}', '{"__op":"Nope"}', '{"__op":7}', '{"__op":"Batch"}',
+    '{"__op":"Increment"}', '{"__op":"Increment","amount":"1"}', '{"__op":"Increment","amount":1e308}',
+    '{"__op":"Add","objects":{}}', '{"__op":"BitAnd","value":1.5}', '{"__op":"Delete","x":[]}',
+    '{"__type":"Date"}', '{"__type":"Date","iso":"9999-99-99T99:99:99Z"}',
+    '{"__type":"Date","iso":"0000-01-01T00:00:00Z"}', '{"__type":"Pointer"}',
+    '{"__type":"Pointer","className":"","objectId":[]}', '{"__type":"Bytes","base64":"%"}',
+    '{"__type":"GeoPoint","latitude":91,"longitude":1e308}', '{"__type":"Relation"}', '{"__type":"Nope"}',
+    '{"__type":[]}', '{"$in":1}', '{"$regex":"("}', '{"$regex":"(a+)+$","$options":"q"}', '{"$size":-1}',
+    '{"$exists":"x"}', '{"$nope":1}', '{"$inQuery":{}}', '{"$select":{"query":1}}', '{"$nearSphere":1}',
+    '{"$within":{"$box":[]}}', '{"$or":{}}', '{"$or":[1]}', '{"a":{"$in":[[]]}}', '{"objectId":{"$gt":{}}}',
+    '{"createdAt":{"$lt":"x"}}', '{"m":{"$all":1}}', '{"a":{"$ne":{"$ne":1}}}',
+    str(10**400), f'"{"x" * 6000}"', f'["{"y" * 65}"]', "[" * 101 + "]" * 101, '{"a":' * 101 + "1" + "}" * 101,
 ]  # fmt: skip
 """JSON texts, some of which are none."""
 
