@@ -62,7 +62,7 @@ browser: $(DEVELOPMENT) chromium ## the playground page in Chromium
 crash: $(DEVELOPMENT) ## killed at random moments two hundred times; takes minutes (make test: twenty times)
 	CRASH_KILLS=200 $(PYTEST) tests/crash -s
 
-fuzz: $(DEVELOPMENT) ## forty thousand hostile calls to the messaging server; takes minutes (make test: six hundred)
+fuzz: $(DEVELOPMENT) ## some two hundred thousand hostile calls to the messaging server; takes a quarter of an hour (make test: two and a half thousand)
 	FUZZ_EXAMPLES=150 $(PYTEST) tests/contract/test_fuzz.py --timeout 900
 
 zones: $(DEVELOPMENT) ## fires in every IANA zone over ten years, beside an independent library; takes minutes

@@ -101,9 +101,13 @@ async def _read(response: httpx.Response) -> bytes:
 
 def webhook_patience(hooks: Hooks) -> Patience:
     """The documented webhook: several messages in a call, at most three more calls."""
-    return Patience(together=100, wait=hooks.retry_seconds, longest=5, attempts=4, life_ms=MESSAGES_LIVE_MS)
+    return Patience(
+        together=100, at_once=8, wait=hooks.retry_seconds, longest=5, attempts=4, life_ms=MESSAGES_LIVE_MS
+    )
 
 
 def push_patience(hooks: Hooks) -> Patience:
     """Pushes wait out a restart of their receiver; after an hour nobody wants one any more."""
-    return Patience(together=1, wait=hooks.retry_seconds, longest=10, attempts=10, life_ms=PUSHES_LIVE_MS)
+    return Patience(
+        together=1, at_once=32, wait=hooks.retry_seconds, longest=10, attempts=10, life_ms=PUSHES_LIVE_MS
+    )

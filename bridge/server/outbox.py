@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import stamina
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Clock
@@ -21,9 +20,6 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
 """Letters that may wait at one door; beyond that the oldest are given up."""
-
-AT_ONCE = 8
-"""Calls under way at one door, each of another lane: one that hangs holds up its own."""
 
 LOOK_SECONDS = 5.0
 """How often a door looks for what another process has left behind."""
@@ -64,12 +60,14 @@ Deliver: TypeAlias = Callable[[Sequence[Letter]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How a door delivers: `together` letters in a call, and calls again after `wait` to `longest` seconds.
+    """How a door delivers: `together` letters of a lane in a call, with `at_once` calls, each of another lane.
 
-    It gives up after `attempts` calls, or when a letter has waited for `life_ms`.
+    It calls again after `wait` to `longest` seconds, and gives up after `attempts` calls, or when a letter has waited
+    for `life_ms`.
     """
 
     together: int
+    at_once: int
     wait: float
     longest: float
     attempts: int
@@ -106,6 +104,7 @@ class Courier:
         self._patience = patience
         self._awake = asyncio.Event()
         self._deliveries: dict[asyncio.Task[None], Sequence[Letter]] = {}
+        self._done: list[str] = []
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
@@ -119,20 +118,27 @@ class Courier:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        if interrupted:
-            await self._hold(interrupted, 0)
+        if self._done or interrupted:
+            async with self._engine.write() as connection:
+                await self._forget(connection)
+                await self._mark(connection, interrupted, 0)
 
     async def _run(self) -> None:
+        trimmed = -LOOK_SECONDS
         while True:
             self._awake.clear()
             try:
-                await self._trim()
-                while len(self._deliveries) < AT_ONCE and (letters := await self._claim()):
+                if (now := asyncio.get_running_loop().time()) >= trimmed + LOOK_SECONDS:
+                    trimmed = now
+                    await self._trim()
+                for letters in await self._claim():
                     task = asyncio.create_task(self._carry(letters))
                     self._deliveries[task] = letters
                     task.add_done_callback(self._carried)
-            except SQLAlchemyError:
+                    self._awake.set()
+            except Exception:
                 log.exception("the outbox of the %s cannot be read", self._door.name.lower())
+                self._awake.clear()
             # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -163,7 +169,7 @@ class Courier:
                     await self._attempt(letters, again_in=attempt.next_wait + patience.wait)
         except (Undelivered, Unwanted) as problem:
             log.warning("%s gave up %d from %s on: %s", name, len(letters), letters[0].id, problem)
-        await self._remove(letters)
+        self._done += [one.id for one in letters]
 
     async def _attempt(self, letters: Sequence[Letter], again_in: float) -> None:
         try:
@@ -172,24 +178,43 @@ class Courier:
             await self._hold(letters, self._clock() + round(again_in * 1000) + _HELD_MS)
             raise
 
-    async def _claim(self) -> Sequence[Letter]:
-        """The first letters of the lane that has waited longest and that nobody is carrying."""
+    async def _claim(self) -> list[Sequence[Letter]]:
+        """Takes what has arrived out, and gives the first letters of lanes that nobody is carrying, oldest first."""
+        slots = self._patience.at_once - len(self._deliveries)
+        if slots <= 0 and not self._done:
+            return []
         now, mine = self._clock(), outbox.c.door == int(self._door)
-        other = outbox.alias()
-        held = select(other.c.id).where(
-            other.c.door == outbox.c.door, other.c.lane == outbox.c.lane, other.c.due_at > now
+        # Letters are claimed from the head of their lane on, so a lane is held where its head is.
+        head = outbox.alias()
+        held = select(head.c.id).where(
+            head.c.door == outbox.c.door,
+            head.c.lane == outbox.c.lane,
+            head.c.id <= outbox.c.id,
+            head.c.due_at > now,
         )
-        free = select(outbox.c.lane).where(mine, ~held.exists()).order_by(outbox.c.id).limit(1)
+        free = select(outbox.c.lane).where(mine, ~held.exists()).order_by(outbox.c.id).limit(max(0, slots))
         async with self._engine.write() as connection:
             if self._engine.dialect == POSTGRESQL:
                 # One process at a time: of two that read the same rows at once, both would carry them.
                 await connection.execute(select(func.pg_advisory_xact_lock(_LOCK + int(self._door))))
-            lane = (await connection.execute(free)).scalar()
-            first = select(outbox).where(mine, outbox.c.lane == lane).order_by(outbox.c.id)
-            rows = (await connection.execute(first.limit(self._patience.together))).all()
-            letters = [Letter(row.id, row.lane, row.created_at, row.body) for row in rows]
-            await self._mark(connection, letters, now + _HELD_MS)
-        return letters
+            removed = await self._forget(connection)
+            lanes = dict.fromkeys((await connection.execute(free)).scalars())
+            claimed = [await self._first(connection, lane) for lane in lanes]
+            await self._mark(connection, [one for letters in claimed for one in letters], now + _HELD_MS)
+        del self._done[:removed]
+        return claimed
+
+    async def _first(self, connection: AsyncConnection, lane: str) -> Sequence[Letter]:
+        query = select(outbox).where(outbox.c.door == int(self._door), outbox.c.lane == lane)
+        rows = await connection.execute(query.order_by(outbox.c.id).limit(self._patience.together))
+        return [Letter(row.id, row.lane, row.created_at, row.body) for row in rows]
+
+    async def _forget(self, connection: AsyncConnection) -> int:
+        """Deletes what is done, and gives how many letters those are."""
+        done = self._done[:]
+        if done:
+            await connection.execute(delete(outbox).where(*self._these(done)))
+        return len(done)
 
     async def _hold(self, letters: Sequence[Letter], until: int) -> None:
         async with self._engine.write() as connection:
@@ -197,14 +222,11 @@ class Courier:
 
     async def _mark(self, connection: AsyncConnection, letters: Sequence[Letter], until: int) -> None:
         if letters:
-            await connection.execute(update(outbox).where(*self._these(letters)).values(due_at=until))
+            these = self._these([one.id for one in letters])
+            await connection.execute(update(outbox).where(*these).values(due_at=until))
 
-    async def _remove(self, letters: Sequence[Letter]) -> None:
-        async with self._engine.write() as connection:
-            await connection.execute(delete(outbox).where(*self._these(letters)))
-
-    def _these(self, letters: Sequence[Letter]) -> tuple[ColumnElement[bool], ...]:
-        return outbox.c.door == int(self._door), outbox.c.id.in_([one.id for one in letters])
+    def _these(self, ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+        return outbox.c.door == int(self._door), outbox.c.id.in_(ids)
 
     async def _trim(self) -> None:
         newest_first = (

@@ -11,7 +11,12 @@ from starlette.responses import Response
 from bridge.server import restrictions
 from bridge.server.access import MASTER
 from bridge.server.auth import require_master
-from bridge.server.errors import CLASS_NOT_FOUND, CONVERSATION_NOT_FOUND, UNKNOWN_CONVERSATION_ROLE
+from bridge.server.errors import (
+    BAD_ARGUMENT,
+    CLASS_NOT_FOUND,
+    CONVERSATION_NOT_FOUND,
+    UNKNOWN_CONVERSATION_ROLE,
+)
 from bridge.server.fields import check_client_id, client_id, client_ids, page_size
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.objects import Query
@@ -208,12 +213,13 @@ async def roles(request: Request) -> Response:
     """GET /conversations/{id}/member-infos."""
     server = _server(request)
     fields = query_parameters(request)
+    skip = fields.integer("skip") or 0
+    if skip < 0:
+        raise BAD_ARGUMENT("'skip' cannot be negative")
     where: JsonObject = {"cid": request.path_params["id"]}
     if role := fields.text("role"):
         where["role"] = role
-    query = Query(
-        MEMBER_INFO, where=where, limit=page_size(fields, 100, 1000), skip=fields.integer("skip") or 0
-    )
+    query = Query(MEMBER_INFO, where=where, limit=page_size(fields, 100, 1000), skip=skip)
     async with server.engine.read() as connection:
         await _require(connection, request, NORMAL)
         rows = await server.objects.find(connection, query, MASTER)

@@ -161,3 +161,8 @@ async def test_nobody_who_is_kept_out_is_added_over_rest_and_then_nobody_is(serv
     await service.ok("DELETE", f"{RTM}/clients/butch/blacklists", json={"conv_id": conv_id})
     await service.ok("POST", f"{path}/members", json={"client_ids": ["spike", "butch"]})
     assert (await service.ok("GET", f"{path}/members"))["result"] == ["tom", "spike", "butch"]
+
+
+async def test_roles_are_not_skipped_backwards(service: Service) -> None:
+    path = f"{RTM}/conversations/{await make(service)}/member-infos"
+    assert await service.refused("GET", path, params={"skip": -1}) == 1
