@@ -1,12 +1,14 @@
 """Opens the database, SQLite or PostgreSQL, and brings its tables up to date."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
+import stamina
 from sqlalchemy import (
     URL,
     Connection,
@@ -163,14 +165,23 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     # The driver's own transactions begin late and never for reads; `_begin` says when instead.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
+    # Two that make a new file WAL at once would wait for each other: SQLite fails one without any waiting.
+    for attempt in stamina.retry_context(
+        _is_busy, attempts=None, timeout=BUSY_TIMEOUT_MS / 1000, wait_initial=0.01
     ):
-        cursor.execute(f"PRAGMA {pragma}")
+        with attempt:
+            for pragma in (
+                f"busy_timeout = {BUSY_TIMEOUT_MS}",
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _begin(connection: Connection) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.server import sqlite
 from bridge.server.errors import QUERY_TIMEOUT
-from bridge.server.functions import FUNCTIONS
 from bridge.server.http import from_json, to_json
 
 SQLITE = "sqlite"
@@ -130,7 +129,6 @@ def _create(url: URL, query_seconds: float) -> AsyncEngine:
         max_overflow=0,
         json_serializer=to_json,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -140,22 +138,6 @@ def _prepare_postgresql(query_seconds: float, connection: DBAPIConnection, _: Co
     cursor.execute(f"SET statement_timeout = {round(query_seconds * 1000)}")
     cursor.close()
     connection.commit()
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The driver's own BEGIN comes too late for a consistent read, and never as IMMEDIATE: ours is sent instead.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "busy_timeout = 10000",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-    for name, function in FUNCTIONS.items():
-        connection.create_function(name, -1, function, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

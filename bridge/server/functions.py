@@ -28,7 +28,7 @@ def _radians_between(
     return 2 * math.asin(math.sqrt(min(1.0, half)))
 
 
-FUNCTIONS: dict[str, Callable[..., object]] = {
+FUNCTIONS: dict[str, Callable[..., str | bytes | int | float | None]] = {
     "rt_matches": _matches,
     "rt_fingerprint": _fingerprint,
     "rt_radians_between": _radians_between,

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
+import stamina
+
+from bridge.server.functions import FUNCTIONS
 
 _ITERATION_ROWS = 64
+_BUSY_SECONDS = 10.0
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 
 class Connection(aiosqlite.Connection):
@@ -56,11 +61,34 @@ class Cursor(aiosqlite.Cursor):
 
 async def connect(path: Path) -> Connection:
     """A connection in a thread of its own, which does not keep the process from ending."""
-    # The driver makes sure that no two threads use it at once.
-    connection = Connection(partial(sqlite3.connect, path, check_same_thread=False), _ITERATION_ROWS)
+    connection = Connection(partial(_prepared, path), _ITERATION_ROWS)
     connection._thread.daemon = True
     await connection
     return connection
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    # The driver makes sure that no two threads use it at once. Its own BEGIN comes too late for a consistent read, and
+    # never as IMMEDIATE: ours is sent instead.
+    connection = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        # Two that make a new file WAL at once would wait for each other: SQLite fails one without any waiting.
+        for attempt in stamina.retry_context(
+            _is_busy, attempts=None, timeout=_BUSY_SECONDS, wait_initial=0.01
+        ):
+            with attempt:
+                for pragma in _PRAGMAS:
+                    connection.execute(f"PRAGMA {pragma}")
+        for name, function in FUNCTIONS.items():
+            connection.create_function(name, -1, function, deterministic=True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _both(first: Callable[[], object], second: Callable[[], Any]) -> Any:

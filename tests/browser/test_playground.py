@@ -95,12 +95,13 @@ async def test_a_reload_keeps_what_was_there(stage: Stage, open_page: Open) -> N
     await page.locator("[data-channel=ops]").click()
     await say(page, "/im broadcast news 潮水来了")
     await expect(page.locator(".row.unread")).to_have_count(3)
-    before = await page.locator(".message").all_inner_texts()
+    await expect(page.locator(".message").last).to_contain_text("Sent: “潮水来了”")
+    before = await page.locator(".message").all_text_contents()
 
     await page.reload()
 
     await page.wait_for_selector("body.ready")
-    assert await page.locator(".message").all_inner_texts() == before
+    await expect(page.locator(".message")).to_have_text(before)
     await expect(page.locator("[data-channel=ops]")).to_have_attribute("aria-current", "page")
     await expect(page.locator(".row.unread")).to_have_count(3)
     await expect(page.locator(".row.unread .line").first).to_have_text("潮水来了")
@@ -198,7 +199,7 @@ async def test_every_block_is_drawn_and_fits_in_every_light_and_width(
     message = page.locator(".message").last
     await expect(message.get_by_role("button")).to_have_count(4)
     assert await message.locator(".unknown").count() == 0
-    assert await message.get_by_role("link").all_inner_texts() == ["a link", "link", "From elsewhere"]
+    await expect(message.get_by_role("link")).to_have_text(["a link", "link", "From elsewhere"])
     await expect(message.locator("time").last).to_have_text("2026-10-15 01:46:40")
     await page.screenshot(path=tmp_path / f"{look}-workspace.png")
 
