@@ -19,6 +19,6 @@ async def export_service(settings: AppSettings, path: Path, rules: Rules) -> Sum
     key = given.app_key.get_secret_value() if given.app_key else ""
     master = given.master_key.get_secret_value()
     logs.start((key, master), logging.ERROR)
-    async with open_http(given.api_server) as http:
-        client = RealtimeClient(http, Credentials(given.app_id, key, master))
+    async with open_http(given.api_server) as service:
+        client = RealtimeClient(service, Credentials(given.app_id, key, master))
         return await export(path, given.app_id, client, rules)

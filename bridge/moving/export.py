@@ -38,7 +38,8 @@ NEVER_HAD: Mapping[str, str] = {
     "edit history": "the service keeps the last text only; a message changed after it was read here keeps its old one",
     "mentions, and which devices got a broadcast": "history does not show them",
     "messages older than 180 days": "the service removes them",
-    "individual messages to clients that do not subscribe": "in messages.jsonl, but nothing says who got them",
+    "who got an individual message without subscribing": "such messages are in messages.jsonl; only each client's own "
+    "thread could be asked, one call for each client and service",
     "temporary conversations and temporary silences": "the service has no list of them",
     "conversations that a client refuses": "only each client's own list could be asked, one call for each",
     "users, devices and other classes": "no messaging data: export them in the service's console",

@@ -21,6 +21,9 @@ MESSAGES, THREADS, BROADCASTS = "messages", "threads", "broadcasts"
 SUBSCRIPTIONS, SILENCES, BLACKLISTS = "subscriptions", "silences", "blacklists"
 MISSING_FILES = "missing-files"
 
+TOGETHER = 200
+"""Rows asked for at a time: a page of the largest messages, held three times over, takes less than 8 MB."""
+
 State = dict[str, Any]
 """What is known of one table's growth: `bytes` and `rows` that are safe, and cursors of whoever fills it."""
 

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,24 @@ from bridge.server.restrictions import Restriction
 BATCH = 500
 """Rows of one transaction."""
 
+_TIMED = (MESSAGES, THREADS, BROADCASTS)
+
 SAMPLE = 50
 """Rows of each file that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the server's storage, its REST API for looking again, its files and the address of these."""
+    """Where to: the server's storage, its REST API for looking again, its files and the address of these.
+
+    Messages older than `keeps_from` (UTC ms) are deleted there; None where all are kept.
+    """
 
     engine: Engine
     client: RealtimeClient
     files: Path
     public_url: str
+    keeps_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,14 @@ class Intake:
 
 
 async def move_in(path: Path, target: Target, report: Callable[[str], None], seed: int) -> Outcome:
-    """Loads what stands at the path; each malformed line is reported, and the rest goes on without it."""
+    """Loads what stands at the path; each malformed line is reported, and the rest goes on without it.
+
+    Stopped: it cannot be read, or the server would delete some of it; nothing was moved.
+    """
     await asyncio.to_thread(source.check, path)
     manifest = await asyncio.to_thread(_manifest, path)
+    if target.keeps_from is not None:
+        await asyncio.to_thread(_refuse_older, path, target.keeps_from)
     mover = _Mover(path, target, manifest, report, Outcome(seed))
     await mover.install_files()
     await mover.load()
@@ -134,6 +146,34 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     if not known or not all(isinstance(one, int) for one in times):
         raise Stopped(f"{file} is of another version of imbridge")
     return dict(found)
+
+
+def _refuse_older(path: Path, keeps_from: int) -> None:
+    """Stopped: the server would delete some of the messages within the hour, and nobody would hear of it."""
+    older, oldest = 0, keeps_from
+    for rows in source.tables(path):
+        while rows.table in _TIMED and (lines := rows.batch(BATCH)):
+            times = [at for line in lines if (at := _time_of(line)) is not None and at < keeps_from]
+            older, oldest = older + len(times), min(oldest, *times, keeps_from)
+    if older:
+        raise Stopped(
+            f"`retention.history` in app.yaml has the server delete messages from before {_day(keeps_from)}, and "
+            f"{older:,} in {path} are older, from {_day(oldest)} on. Nothing was moved. Take that setting out, or make "
+            "it longer, and import again; where it is put back, the server deletes them within the hour"
+        )
+
+
+def _time_of(line: source.Line) -> int | None:
+    try:
+        row = json.loads(line.text or b"")
+    except (ValueError, RecursionError):
+        return None
+    at = row.get("timestamp") if isinstance(row, dict) else None
+    return at if isinstance(at, int) and at >= 0 else None
+
+
+def _day(instant: int) -> str:
+    return datetime.fromtimestamp(instant / 1000, UTC).date().isoformat()
 
 
 class _Mover:
@@ -231,7 +271,7 @@ class _Mover:
         value = parse_json(line.text, "the line")
         if not isinstance(value, dict):
             raise BAD_JSON("the line is no JSON object")
-        if table in (MESSAGES, THREADS, BROADCASTS):
+        if table in _TIMED:
             data = value.get("data")
             if isinstance(data, str) and value.get("bin") is not True:
                 value["data"] = relink(data, self._link)

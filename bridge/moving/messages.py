@@ -5,13 +5,12 @@ from typing import Any
 
 from bridge.moving import bars
 from bridge.moving.bars import Advance
-from bridge.moving.folder import CONVERSATIONS, MESSAGES, ExportFolder, State, Table
+from bridge.moving.folder import CONVERSATIONS, MESSAGES, TOGETHER, ExportFolder, State, Table
 from bridge.moving.outward import ref_of
 from bridge.realtime.client import RealtimeClient
 from bridge.realtime.errors import Rejected
 from bridge.realtime.history import Everything, HistoryRange, InConversation, Source
 from bridge.realtime.models import Message
-from bridge.realtime.protocol import PAGE
 
 SETTLING_MS = 600_000
 """What is this new, other messages may still come to stand before: the next round reads it again."""
@@ -93,7 +92,9 @@ async def _pull_window(
 def _span(cursor: list[Any] | None, low: int, high: int | None) -> HistoryRange:
     timestamp, msgid = cursor or (high, None)
     # An instant alone is no part of the range, so the one before the first that is wanted ends it.
-    return HistoryRange(timestamp=timestamp, msgid=msgid, till_timestamp=low - 1 if low else None, limit=PAGE)
+    return HistoryRange(
+        timestamp=timestamp, msgid=msgid, till_timestamp=low - 1 if low else None, limit=TOGETHER
+    )
 
 
 def _is_ahead(message: Message, cursor: list[Any] | None, high: int | None) -> bool:

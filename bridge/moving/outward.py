@@ -15,6 +15,7 @@ from bridge.moving.folder import (
     SILENCES,
     SUBSCRIPTIONS,
     THREADS,
+    TOGETHER,
     ExportFolder,
     Table,
 )
@@ -22,7 +23,6 @@ from bridge.realtime.client import RealtimeClient
 from bridge.realtime.errors import Rejected
 from bridge.realtime.history import HistoryRange, InThread
 from bridge.realtime.models import Kind, Page, Ref
-from bridge.realtime.protocol import PAGE
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ AT_ONCE = 8
 """Conversations, or threads, that are asked about at a time; their answers are in memory together."""
 
 _LIST_PAGE = 100
-_THREAD_PAGE = 100
+_THREAD_PAGE = TOGETHER // AT_ONCE
 """So that the pages of all threads that are asked about at a time take no more memory than one of the history."""
 
 _IM_CODES = range(4101, 5000)
@@ -75,7 +75,7 @@ async def pull_class(folder: ExportFolder, client: RealtimeClient, name: str) ->
 async def _scan(table: Table, client: RealtimeClient, name: str) -> None:
     cursor: str | None = None
     while True:
-        page = await client.scan(name, cursor=cursor)
+        page = await client.scan(name, cursor=cursor, limit=TOGETHER)
         table.write(page.items)
         table.commit()
         if page.next is None or page.next == cursor:
@@ -85,7 +85,7 @@ async def _scan(table: Table, client: RealtimeClient, name: str) -> None:
 
 async def _page_through(table: Table, client: RealtimeClient) -> None:
     skip, before = 0, set[str]()
-    while page := await client.find_conversations(skip=skip, limit=PAGE):
+    while page := await client.find_conversations(skip=skip, limit=TOGETHER):
         table.write(row.raw for row in page if row.id not in before)
         table.commit()
         skip, before = skip + len(page), {row.id for row in page}

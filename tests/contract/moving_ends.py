@@ -9,7 +9,7 @@ import httpx
 from bridge.moving.downloads import Rules
 from bridge.moving.export import Summary, export
 from bridge.moving.inward import Outcome, Target, move_in
-from bridge.realtime.client import Credentials, RealtimeClient
+from bridge.realtime.client import Credentials, Endpoint, RealtimeClient
 from bridge.server.app import Server
 from bridge.server.settings import UNLIMITED, ServerSettings
 from tests.contract.moving_stage import Source
@@ -37,8 +37,14 @@ async def move_out(source: Source, path: Path, rules: Rules = HERE) -> Summary:
         return await export(path, APP_ID, client, rules)
 
 
+def client_of(service: Service) -> RealtimeClient:
+    """The server's client, as the bridge has it."""
+    inside = Endpoint(PUBLIC_URL, httpx.ASGITransport(service.server.asgi))
+    return RealtimeClient(inside, Credentials(APP_ID, APP_KEY, MASTER_KEY))
+
+
 async def arrive(path: Path, service: Service, said: list[str] | None = None, seed: int = 7) -> Outcome:
-    client = RealtimeClient(service.http, Credentials(APP_ID, APP_KEY, MASTER_KEY))
+    client = client_of(service)
     folder = service.server.settings.files_folder
     assert folder is not None
     target = Target(service.server.engine, client, folder, PUBLIC_URL)

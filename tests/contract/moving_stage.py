@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -19,11 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.listen import bind, listening
 from bridge.realtime.client import Credentials, RealtimeClient, open_http
+from bridge.server.engine import Engine
 from bridge.server.store import Draft, Reach
+from bridge.server.tables import messages as stored_messages
 from tests.contract.messaging import RTM, make, send, subscribe
 from tests.contract.service import APP_ID, APP_KEY, MASTER_KEY, Service, running
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = "from bridge.cli import main; main()"
 MESSAGES = 3000
 LINK = re.compile(r"http://[^\"/]+/(?:files/[0-9a-f]{64}/)?(picture|page|nameless)(?:\.png|\.html)?[^\"\\]*")
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
@@ -227,19 +232,33 @@ def keys_of(path: Path) -> list[tuple[int, str]]:
         return [(row["timestamp"], row["msg-id"]) for row in map(json.loads, file)]
 
 
-async def imbridge(*words: str, url: str | None = None, folder: Path) -> asyncio.subprocess.Process:
-    """The program, started."""
+async def loaded(engine: Engine) -> int:
+    """How many messages are in a database that somebody else is filling."""
+    try:
+        async with engine.read() as connection:
+            return int(
+                (await connection.execute(select(func.count()).select_from(stored_messages))).scalar_one()
+            )
+    except DBAPIError:  # there are no tables yet
+        return 0
+
+
+async def imbridge(
+    *words: str, url: str | None = None, folder: Path, program: str = PROGRAM, **more: str
+) -> asyncio.subprocess.Process:
+    """The program, started; `more` is for its environment."""
     known = {"LEANCLOUD_APP_ID": APP_ID, "LEANCLOUD_APP_KEY": APP_KEY, "LEANCLOUD_MASTER_KEY": MASTER_KEY}
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         **known,
         **({"LEANCLOUD_API_SERVER": url} if url else {}),
+        **more,
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from bridge.cli import main; main()",
+        program,
         *words,
         cwd=folder,
         env=environment,
