@@ -12,10 +12,14 @@ from bridge.server.values import Condition, document_value
 
 @dataclass(frozen=True)
 class Access:
-    """The master key, or the names under which an ACL may grant something: `*`, the user's id, `role:NAME`."""
+    """The master key, or the names under which an ACL may grant something: `*`, the user's id, `role:NAME`.
+
+    `client` is the client id of one whose socket's session token came along.
+    """
 
     master: bool = False
     names: tuple[str, ...] = ("*",)
+    client: str | None = None
 
     def may(self, right: Literal["read", "write"], document: JsonObject) -> bool:
         """Whether the object's ACL lets this caller do so; an object without one is open to all."""

@@ -23,16 +23,19 @@ from bridge.server import (
     rest_messages,
     restriction_routes,
     subscribers,
+    uploads,
     users,
 )
 from bridge.server.broadcasts import Broadcasts
 from bridge.server.bus import Bus
 from bridge.server.conversations import Conversations
+from bridge.server.departures import Departures
 from bridge.server.engine import POSTGRESQL, Engine
 from bridge.server.errors import METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
-from bridge.server.http import BrowserForm, ErrorBoundary, answer, failure
+from bridge.server.http import ErrorBoundary, answer, failure
 from bridge.server.messages import Messages
 from bridge.server.migrations import migrate
+from bridge.server.notices import Notices
 from bridge.server.objects import Objects
 from bridge.server.outward import Outward
 from bridge.server.presence import Direct, Presence
@@ -72,10 +75,11 @@ class Server:
         self.engine = engine
         self.objects = Objects(engine.dialect, self.clock)
         self.conversations = Conversations(self.objects)
-        self.storage = Storage(self.objects, self.conversations)
+        self.storage = Storage(settings, self.objects, self.conversations)
         self.quotas = Quotas(settings.plan, self.clock)
         self.broadcasts = Broadcasts(engine, self.clock)
         self.presence = Presence(self.broadcasts.owed, partial(subscribers.among, engine))
+        self.notices = Notices(self.presence, self.clock)
         self.outward = Outward(settings, engine, self.presence)
         self.hooks = self.outward.functions
         self.upstream = Upstream(engine, self.objects, self.hooks, self.outward.webhook, self.clock)
@@ -97,7 +101,8 @@ class Server:
                     max_age=86_400,
                 ),
                 Middleware(ErrorBoundary),
-                Middleware(BrowserForm),
+                Middleware(Departures),
+                Middleware(uploads.Forms),
             ],
             exception_handlers={ServiceError: _refused, HTTPException: _unrouted},
         )
@@ -182,6 +187,7 @@ ROUTES = [  # tried in turn: first those that are called most
     Route("/v1/route", route),
     Route("/1.1/date", date),
     *users.routes,
+    *uploads.routes,
     *classes.routes,
     *batch.routes,
     *broadcasts.routes,

@@ -13,10 +13,19 @@ from bridge.server.settings import ServerSettings
 
 @dataclass(frozen=True)
 class Caller:
-    """The authenticated side of a request; `session` is the session token of a `_User`, unverified."""
+    """The authenticated side of a request.
+
+    Unverified as yet: `session`, the session token of a `_User`, and `im_session`, that of a client's socket.
+    """
 
     master: bool
     session: str | None = None
+    im_session: str | None = None
+
+    @property
+    def client(self) -> str | None:
+        """No client, before its token was verified."""
+        return None
 
 
 class HasKey(Protocol):
@@ -25,6 +34,10 @@ class HasKey(Protocol):
     @property
     def master(self) -> bool:
         """The master key."""
+
+    @property
+    def client(self) -> str | None:
+        """The client whose session token is verified."""
 
 
 def _same(given: str, expected: str) -> bool:
@@ -45,7 +58,7 @@ def require_app(request: Request) -> Caller:
     master = _checked_sign(headers["x-lc-sign"], settings) if "x-lc-sign" in headers else None
     if master is None:
         master = _checked_key(headers.get("x-lc-key", ""), settings)
-    return Caller(master, headers.get("x-lc-session"))
+    return Caller(master, headers.get("x-lc-session"), headers.get("x-lc-im-session-token"))
 
 
 def _checked_key(given: str, settings: ServerSettings) -> bool:
@@ -87,6 +100,8 @@ _CLASS_PERMISSIONS = {
     "_File": _FILE,
     "_User": frozenset({"get", "update", "delete"}),
 }
+_CLIENT_PERMISSIONS = {"_ConversationMemberInfo": frozenset({"get", "find"})}
+"""What a client's own session opens beside that."""
 
 
 def require_permission(caller: HasKey, class_name: str, operation: str) -> None:
@@ -95,5 +110,7 @@ def require_permission(caller: HasKey, class_name: str, operation: str) -> None:
     Operations are `create`, `get`, `find`, `update`, `delete`. `_Conversation` leaves nothing open, and the same rule
     guards the conversation calls of REST 1.2. Classes that the platform does not know are open; objects have ACLs.
     """
-    if not caller.master and operation not in _CLASS_PERMISSIONS.get(class_name, _OPEN):
+    if caller.master or operation in _CLASS_PERMISSIONS.get(class_name, _OPEN):
+        return
+    if caller.client is None or operation not in _CLIENT_PERMISSIONS.get(class_name, _CLOSED):
         raise FORBIDDEN(f"{operation} on class '{class_name}'")

@@ -32,7 +32,7 @@ def _class_name(request: Request) -> str:
     return ALIASES[request.url.path.split("/")[2]] if named is None else str(named)
 
 
-ALIASES = {"users": "_User", "installations": "_Installation", "roles": "_Role"}
+ALIASES = {"users": "_User", "installations": "_Installation", "roles": "_Role", "files": "_File"}
 """Paths of their own that some classes of the platform have, `/1.1/users` and so on."""
 
 

@@ -3,25 +3,31 @@
 import hashlib
 import hmac
 import secrets
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bridge.server import kicks
+from bridge.server.access import MASTER
 from bridge.server.auth import require_app, require_master
 from bridge.server.engine import Engine
-from bridge.server.entries import entry_value
 from bridge.server.errors import BAD_ARGUMENT, USER_NOT_FOUND
 from bridge.server.fields import check_client_id, client_ids
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
+from bridge.server.objects import Query
 from bridge.server.paths import Route
 from bridge.server.presence import KICKED, Clients, Kick, Presence
 from bridge.server.quotas import DAY_MS
-from bridge.server.settings import ServerSettings
 from bridge.server.subscribers import list_subscriptions
-from bridge.server.tables import devices, entries
+from bridge.server.tables import devices
 from bridge.server.unread import count_unread
+from bridge.server.users import USER, own_view
+
+if TYPE_CHECKING:
+    from bridge.server.app import Server
 
 KICK_REASON = 20
 """Characters of the reason that a kicked client is told."""
@@ -49,15 +55,18 @@ async def kick(request: Request) -> Response:
     """POST /clients/{client}/kick."""
     require_master(request)
     reason = Parameters(await read_body(request)).text("reason") or ""
-    await kick_out(_presence(request), request.path_params["client"], reason)
+    await kick_out(request.app.state.server, request.path_params["client"], reason)
     return answer({})
 
 
-async def kick_out(presence: Presence, client_id: str, reason: str) -> None:
-    """Ends every session of a client with code 4115; a client that is not online is left alone."""
+async def kick_out(server: "Server", client_id: str, reason: str) -> None:
+    """Ends every session of a client with code 4115, those as well that it could have resumed with their tokens."""
     if len(reason) > KICK_REASON:
         raise BAD_ARGUMENT(f"'reason' has at most {KICK_REASON} characters")
-    await presence.publish(Kick(KICKED, reason), Clients((check_client_id(client_id),)))
+    check_client_id(client_id)
+    async with server.engine.write() as connection:
+        await kicks.note(connection, client_id, server.clock())
+    await server.presence.publish(Kick(KICKED, reason), Clients((client_id,)))
 
 
 async def service_conversations(request: Request) -> Response:
@@ -95,21 +104,22 @@ async def sign(request: Request) -> Response:
     """GET /clients/sign."""
     require_app(request)
     token = query_parameters(request).required_text("session_token")
-    server = request.app.state.server
-    return answer(await sign_in(_engine(request), server.settings, token))
+    return answer(await sign_in(request.app.state.server, token))
 
 
-async def sign_in(engine: Engine, settings: ServerSettings, session_token: str) -> JsonObject:
-    """A login signature for the `_User` with this session token (code 211 when there is none), good for 6 hours."""
-    query = select(entries.c.object_id).where(
-        entries.c.class_name == "_User",
-        entries.c.key == "sessionToken",
-        entries.c.value == entry_value(session_token),
-    )
-    async with engine.read() as connection:
-        client_id = (await connection.execute(query)).scalar()
-    if client_id is None:
+async def sign_in(server: "Server", session_token: str) -> JsonObject:
+    """A login signature for the `_User` with this session token, good for 6 hours.
+
+    Code 211 when there is no such user, 4102 when the app's hook does not let it in.
+    """
+    async with server.engine.read() as connection:
+        users = await server.objects.find(
+            connection, Query(USER, {"sessionToken": session_token}, limit=1), MASTER
+        )
+    if not users:
         raise USER_NOT_FOUND("no user has this session token")
+    await server.hooks.sign(own_view(users[0]))
+    settings, client_id = server.settings, users[0]["objectId"]
     nonce, now = secrets.token_urlsafe(12), settings.clock()
     text = f"{settings.app_id}:{client_id}::{now}:{nonce}"
     signature = hmac.new(settings.master_key.encode(), text.encode(), hashlib.sha1).hexdigest()

@@ -15,6 +15,7 @@ from bridge.server.errors import (
     CONVERSATION_REJECTED_BY_APP,
     MESSAGE_REJECTED_BY_APP,
     MESSAGE_UPDATE_REJECTED_BY_APP,
+    SIGNATURE_FAILED,
     ErrorKind,
     ServiceError,
 )
@@ -246,6 +247,13 @@ class CloudHooks:
         if how.error_code is not None:
             given |= {"errorCode": how.error_code, "errorMsg": how.message}
         self._tell(client_id, "_clientOffline", given)
+
+    async def sign(self, user: JsonObject) -> None:
+        """`_rtmClientSign`: 4102 with the app's own words when this user gets no login signature."""
+        answer = await self._ask("_rtmClientSign", user, SIGNATURE_FAILED)
+        if answer.get("result") is False:
+            error = answer.get("error")
+            raise SIGNATURE_FAILED(error if isinstance(error, str) and error else "the app gives none")
 
     # -----------------------------------------------------------------------------------------------------------------
     # Asking and telling

@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bridge.server.access import MASTER
 from bridge.server.auth import require_app, require_permission
-from bridge.server.conversations import ConversationRow, Conversations, require_conversation
+from bridge.server.conversations import ConversationRow, require_conversation
 from bridge.server.fields import client_ids
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.paths import Route
@@ -61,8 +59,7 @@ def find(kind: int | None) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         server = _server(request, "find")
         query = page(query_parameters(request), CONVERSATION, kind)
-        async with server.engine.read() as connection:
-            rows = await server.objects.find(connection, query, MASTER)
+        rows = await server.objects.find_conversations(server.engine, query)
         return answer({"results": [*rows]})
 
     return endpoint
@@ -77,6 +74,8 @@ def change(kind: int) -> Endpoint:
         changes = await server.hooks.update("", conv_id, changes)
         async with server.engine.write() as connection:
             row = await server.conversations.update(connection, conv_id, kind, changes)
+        if kind == NORMAL:
+            await server.notices.updated(row, changes)
         return _changed(row)
 
     return endpoint
@@ -114,10 +113,13 @@ async def add_members(request: Request) -> Response:
     clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
     await server.hooks.add("", clients, conv_id)
     async with server.engine.write() as connection:
+        members = (await require_conversation(connection, conv_id, NORMAL, lock=True)).members
         row = await server.conversations.add_members(connection, conv_id, clients)
         if problems := await kept_out(connection, conv_id, clients):
             raise next(iter(problems.values()))
     server.hooks.added("", clients, conv_id)
+    new = [one for one in clients if one not in members]
+    await server.notices.joined(conv_id, "", new, members, milliseconds(str(row["updatedAt"])))
     return _changed(row)
 
 
@@ -127,22 +129,24 @@ async def remove_members(request: Request) -> Response:
     clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
     await server.hooks.remove("", clients, conv_id)
     async with server.engine.write() as connection:
+        members = (await require_conversation(connection, conv_id, NORMAL, lock=True)).members
         row = await server.conversations.remove_members(connection, conv_id, clients)
     server.hooks.removed("", clients, conv_id)
+    gone = [one for one in clients if one in members]
+    await server.notices.left(conv_id, "", gone, members, milliseconds(str(row["updatedAt"])))
     return _changed(row)
 
 
-def edit(
-    change_list: Callable[[Conversations, AsyncConnection, str, Sequence[str]], Awaitable[JsonObject]],
-) -> Endpoint:
-    """Adds clients to, or removes them from, those who have muted a conversation."""
+def mute(*, muted: bool) -> Endpoint:
+    """Adds clients to those who have muted a conversation, or removes them; the app's hook has the last word."""
 
     async def endpoint(request: Request) -> Response:
-        server = _server(request, "update")
+        server, conv_id = _server(request, "update"), request.path_params["id"]
         clients = client_ids(Parameters(await read_body(request)), "client_ids", most=None)
+        wanted = await server.hooks.mute("", conv_id, muted=muted)
+        change = server.conversations.mute if wanted else server.conversations.unmute
         async with server.engine.write() as connection:
-            conv_id = request.path_params["id"]
-            row = await change_list(server.conversations, connection, conv_id, clients)
+            row = await change(connection, conv_id, clients)
         return _changed(row)
 
     return endpoint
@@ -172,15 +176,15 @@ def _kind_routes(name: str, kind: int) -> list[Route]:
 _MEMBERS = "/1.2/rtm/conversations/{id}/members"
 _MUTES = "/1.2/rtm/conversations/{id}/mutes"
 
-routes = [
+routes = [  # the one that is called most is tried first
+    Route("/1.2/rtm/all-conversations", find(None), methods=["GET"]),
     *_kind_routes("conversations", NORMAL),
     *_kind_routes("chatrooms", CHATROOM),
     *_kind_routes("service-conversations", SERVICE),
-    Route("/1.2/rtm/all-conversations", find(None), methods=["GET"]),
     Route(_MEMBERS, add_members, methods=["POST"]),
     Route(_MEMBERS, remove_members, methods=["DELETE"]),
     Route(_MEMBERS, show(lambda conversation: conversation.members), methods=["GET"]),
-    Route(_MUTES, edit(Conversations.mute), methods=["POST"]),
-    Route(_MUTES, edit(Conversations.unmute), methods=["DELETE"]),
+    Route(_MUTES, mute(muted=True), methods=["POST"]),
+    Route(_MUTES, mute(muted=False), methods=["DELETE"]),
     Route(_MUTES, show(lambda conversation: conversation.muted), methods=["GET"]),
 ]

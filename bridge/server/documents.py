@@ -31,6 +31,13 @@ _COLUMN_TYPES: dict[str, dict[str, str]] = {
         "attr": "object",
     },
     "_ConversationMemberInfo": {"cid": "string", "clientId": "string", "role": "string"},
+    "_File": {
+        "name": "string",
+        "url": "string",
+        "key": "string",
+        "mime_type": "string",
+        "metaData": "object",
+    },
     "_Installation": {"installationId": "string", "deviceToken": "string", "channels": "strings"},
     "_User": {"username": "string", "password": "string", "sessionToken": "string"},
 }

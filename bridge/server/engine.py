@@ -1,12 +1,14 @@
 """The database under the server: one async engine for SQLite or PostgreSQL, and its two kinds of transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Row, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bridge.server import sqlite
 from bridge.server.errors import QUERY_TIMEOUT
 from bridge.server.http import from_json, to_json
+from bridge.server.readers import Readers, Statement
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -42,19 +45,43 @@ class Engine:
     def __init__(self, database_url: str, query_seconds: float = QUERY_SECONDS) -> None:
         url = driver_url(database_url)
         self.dialect = url.get_backend_name()
-        self.sqlalchemy: AsyncEngine = _create(url, query_seconds)
         self._query_seconds = query_seconds
-        self._writer = asyncio.Lock() if self.dialect == SQLITE else None
+        self._writer: asyncio.Lock | None = None
+        self._readers: Readers | None = None
+        self.sqlalchemy: AsyncEngine
+        if self.dialect == POSTGRESQL:
+            self.sqlalchemy = _on_postgresql(url, query_seconds)
+        else:
+            file = _file(url)
+            self.sqlalchemy = _on_sqlite(url, file)
+            self._writer = asyncio.Lock()
+            self._readers = Readers(file, query_seconds)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads: a snapshot on SQLite, read committed on PostgreSQL; 124 when too slow."""
-        try:
+        with self._refused_when_late():
             async with self.sqlalchemy.connect() as connection:
                 # Left open: closing the connection ends it, while a commit would have the pool roll back once more.
                 await connection.begin()
                 async with self._interrupted_when_late(connection):
                     yield connection
+
+    async def fetch(
+        self, statement: Statement, texts: Mapping[str, str]
+    ) -> Sequence[Row[Any] | SimpleNamespace]:
+        """The rows of one statement, in a transaction of its own; 124 when too slow."""
+        if self._readers is None:
+            async with self.read() as connection:
+                rows: Sequence[Row[Any]] = (await connection.execute(statement.select, texts)).all()
+                return rows
+        with self._refused_when_late():
+            return await self._readers.fetch(statement, texts)
+
+    @contextmanager
+    def _refused_when_late(self) -> Iterator[None]:
+        try:
+            yield
         except DBAPIError as problem:
             if _is_timeout(problem):
                 raise QUERY_TIMEOUT(f"longer than {self._query_seconds:g} s") from problem
@@ -89,6 +116,8 @@ class Engine:
 
     async def close(self) -> None:
         """Closes every connection."""
+        if self._readers is not None:
+            await self._readers.close()
         await self.sqlalchemy.dispose()
 
 
@@ -105,21 +134,26 @@ def _is_timeout(problem: DBAPIError) -> bool:
     return getattr(problem.orig, "sqlstate", None) == "57014" or "interrupted" in str(problem.orig)
 
 
-def _create(url: URL, query_seconds: float) -> AsyncEngine:
-    if url.get_backend_name() == POSTGRESQL:
-        engine = create_async_engine(
-            url,
-            pool_size=10,
-            max_overflow=10,
-            pool_pre_ping=True,
-            json_serializer=to_json,
-            json_deserializer=from_json,
-        )
-        event.listen(engine.sync_engine, "connect", partial(_prepare_postgresql, query_seconds))
-        return engine
+def _on_postgresql(url: URL, query_seconds: float) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        json_serializer=to_json,
+        json_deserializer=from_json,
+    )
+    event.listen(engine.sync_engine, "connect", partial(_prepare_postgresql, query_seconds))
+    return engine
+
+
+def _file(url: URL) -> Path:
     if not url.database or url.database == ":memory:":
         raise ValueError("the server keeps its SQLite database in a file: sqlite:///path/to/file")
-    file = Path(url.database)
+    return Path(url.database)
+
+
+def _on_sqlite(url: URL, file: Path) -> AsyncEngine:
     file.parent.mkdir(parents=True, exist_ok=True)
     # All are kept: opening one costs more than most queries.
     engine = create_async_engine(

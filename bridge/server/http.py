@@ -43,9 +43,7 @@ def parse_json(text: str | bytes, what: str = "request body") -> Json:
     """Parses hostile JSON; code 107 for what is not JSON or what no database can keep (NUL, half characters, depth)."""
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        value = cast(
-            Json, json.loads(decoded, parse_constant=_no_constant, parse_float=_finite, parse_int=_integer)
-        )
+        value = cast(Json, _READER.decode(decoded))
     except (ValueError, RecursionError) as problem:
         raise BAD_JSON(f"{what} is not valid JSON") from problem
     if (
@@ -74,6 +72,12 @@ def _integer(digits: str) -> int | float:
         return int(digits)
     value = int(digits[:32])
     return value if len(digits) <= 32 and -(2**63) <= value < 2**63 else _finite(digits)
+
+
+# Made once: `json` makes a new one for each text where anything but its defaults is wanted.
+_READER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_integer)
+_OWN_READER = json.JSONDecoder(parse_int=_integer)
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _check_tree(root: Json, what: str) -> None:
@@ -217,12 +221,12 @@ def query_parameters(request: Request) -> Parameters:
 
 def from_json(text: str) -> Json:
     """A JSON text of our own, numbers as `parse_json` reads them: PostgreSQL writes a large double in full."""
-    return cast(Json, json.loads(text, parse_int=_integer))
+    return cast(Json, _OWN_READER.decode(text))
 
 
 def to_json(value: Json) -> str:
     """Compact JSON text, characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _WRITER.encode(value)
 
 
 def answer(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

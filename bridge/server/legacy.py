@@ -284,7 +284,7 @@ async def _silenceable(request: Request, fields: Parameters) -> tuple[str, str]:
 async def kick(request: Request) -> Response:
     """POST /rtm/client/kick."""
     fields = await _fields(request)
-    await kick_out(_presence(request), client_id(fields, "client_id"), fields.text("reason") or "")
+    await kick_out(request.app.state.server, client_id(fields, "client_id"), fields.text("reason") or "")
     return answer({})
 
 
@@ -292,7 +292,7 @@ async def sign(request: Request) -> Response:
     """POST /rtm/sign: what the JS SDK calls to log a `_User` in."""
     require_app(request)
     token = Parameters(await read_body(request)).required_text("session_token")
-    return answer(await sign_in(_engine(request), request.app.state.server.settings, token))
+    return answer(await sign_in(request.app.state.server, token))
 
 
 async def notifications(request: Request) -> Response:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.clock import Clock
 from bridge.server.access import MASTER, Access
 from bridge.server.documents import check_class_name
+from bridge.server.engine import Engine
 from bridge.server.entries import entries_of
 from bridge.server.errors import (
     BAD_ARGUMENT,
@@ -24,6 +25,7 @@ from bridge.server.errors import (
 )
 from bridge.server.http import JsonObject, check_text, to_json
 from bridge.server.operators import RelationChange, apply
+from bridge.server.readers import Statement
 from bridge.server.rows import (
     OWN_KEYS,
     Ref,
@@ -34,10 +36,10 @@ from bridge.server.rows import (
     to_columns,
     with_own_keys,
 )
-from bridge.server.scope import Scope
+from bridge.server.scope import Scope, place
 from bridge.server.tables import classes, entries, objects, relations
 from bridge.server.upserts import insert_into
-from bridge.server.where import condition, is_narrow
+from bridge.server.where import condition, is_narrow, looked_up
 
 DEFAULT_LIMIT = 100
 MAX_ORDER_KEYS = 10
@@ -64,7 +66,7 @@ class Objects:
         self._dialect = dialect
         self._clock = clock
         self._known_classes: set[str] = set()
-        self._statements: dict[tuple[object, ...], Select[Any]] = {}
+        self._statements: dict[tuple[object, ...], Statement] = {}
 
     async def create(
         self,
@@ -106,10 +108,16 @@ class Objects:
 
     async def find(self, connection: AsyncConnection, query: Query, access: Access) -> list[JsonObject]:
         """The objects that meet the query and that the caller may read; code 101 for a class that does not exist."""
-        rows = [served(row) for row in await connection.execute(self._finding(query, access))]
+        statement, texts = self._finding(query, access)
+        rows = [served(row) for row in await connection.execute(statement.select, texts)]
         if not rows:
             await self._require_class(connection, query.class_name)
         return rows
+
+    async def find_conversations(self, engine: Engine, query: Query) -> list[JsonObject]:
+        """The conversations that meet the query, for the master key, in a transaction of their own."""
+        statement, texts = self._finding(query, MASTER)
+        return [served(row) for row in await engine.fetch(statement, texts)]
 
     async def count(self, connection: AsyncConnection, query: Query, access: Access) -> int:
         """How many objects meet the query, whatever its limit."""
@@ -194,20 +202,24 @@ class Objects:
         )
         return list((await connection.execute(query)).scalars())
 
-    def _finding(self, query: Query, access: Access) -> Select[Any]:
-        """The SQL of a query. What is asked again is written once: that takes as long as running it, answer and all."""
-        where = to_json(query.where)
+    def _finding(self, query: Query, access: Access) -> tuple[Statement, dict[str, str]]:
+        """A query as a statement, and the texts that it looks up.
+
+        Writing one takes longer than running it. It is kept, never its rows: all look-ups by the same keys share one.
+        """
+        texts = looked_up(query.class_name, query.where)
+        where = to_json(query.where) if texts is None else tuple(query.where)
         asked = (query.class_name, where, query.order, query.limit, query.skip, query.kind, access)
         statement = self._statements.get(asked)
         if statement is None:
             scope = Scope(check_class_name(query.class_name), self._dialect, access)
-            statement = self._matching(scope, query).order_by(*_ordering(scope, query))
-            statement = statement.limit(query.limit).offset(query.skip)
+            select = self._matching(scope, query).order_by(*_ordering(scope, query))
+            statement = Statement(select.limit(query.limit).offset(query.skip))
             if len(where) <= LONGEST_KEPT:
                 if len(self._statements) == MOST_KEPT:
                     self._statements.clear()
                 self._statements[asked] = statement
-        return statement
+        return statement, {place(index): text for index, text in enumerate(texts or ())}
 
     def _select(self, scope: Scope) -> Select[Any]:
         return select(objects).where(objects.c.class_name == scope.class_name, scope.readable())

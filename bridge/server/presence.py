@@ -245,6 +245,14 @@ class Connection:
         self._events = deque((*owed, *(event for event in self._events if not self._had(event))))
         self._wake()
 
+    def skip(self, msg_ids: Collection[str]) -> None:
+        """Lets go of these messages, waiting or still to come: the device was told of them in another way."""
+        told = frozenset(msg_ids)
+        self._events = deque(
+            event for event in self._events if not (isinstance(event, Direct) and event.msg_id in told)
+        )
+        self._owed |= told
+
 
 class Presence:
     """The connections of this process, by client and by chatroom; and of others', who is online where."""

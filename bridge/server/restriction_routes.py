@@ -21,7 +21,6 @@ from bridge.server.fields import check_client_id, client_id, client_ids, page_si
 from bridge.server.http import JsonObject, Parameters, answer, query_parameters, read_body
 from bridge.server.objects import Query
 from bridge.server.paths import Route
-from bridge.server.presence import Clients, Notice
 from bridge.server.restrictions import Restriction
 from bridge.server.rows import CHATROOM, NORMAL, SERVICE, Ref
 from bridge.server.tables import subscriptions
@@ -36,12 +35,12 @@ MEMBER_INFO = "_ConversationMemberInfo"
 ROLES = ("Member", "Manager", "Owner")
 
 _NOTICES = {
-    (Restriction.SILENCED, True): ("shutuped", "members_shutuped"),
-    (Restriction.SILENCED, False): ("unshutuped", "members_unshutuped"),
-    (Restriction.BLOCKED, True): ("blocked", "members_blocked"),
-    (Restriction.BLOCKED, False): ("unblocked", "members_unblocked"),
+    (Restriction.SILENCED, True): "shutuped",
+    (Restriction.SILENCED, False): "unshutuped",
+    (Restriction.BLOCKED, True): "blocked",
+    (Restriction.BLOCKED, False): "unblocked",
 }
-"""What the clients themselves are told, and what the others are."""
+"""What the clients are told."""
 
 
 def silence(kind: int) -> Endpoint:
@@ -133,15 +132,14 @@ async def _remove(
         await connection.execute(delete(subscriptions).where(*theirs))
 
 
-async def _tell(
-    server: "Server", conv_id: str, target: Target, clients: Sequence[str], ops: tuple[str, str]
-) -> None:
-    """Notices are for normal conversations alone."""
+async def _tell(server: "Server", conv_id: str, target: Target, clients: Sequence[str], op: str) -> None:
+    """Notices are for normal conversations alone; who is blocked has left as well."""
     if target.kind != NORMAL:
         return
-    others = tuple(one for one in target.members if one not in clients)
-    await server.presence.publish(Notice(ops[0], conv_id, ""), Clients(tuple(clients)))
-    await server.presence.publish(Notice(ops[1], conv_id, "", tuple(clients)), Clients(others))
+    gone = [one for one in clients if one in target.members]
+    if op == "blocked" and gone:
+        await server.notices.left(conv_id, "", gone, target.members, server.clock())
+    await server.notices.restricted(op, conv_id, "", clients, target.members)
 
 
 async def refuse(request: Request) -> Response:

@@ -39,6 +39,7 @@ class Restriction(IntEnum):
     SILENCED = 2
     BLOCKED = 3
     REFUSED = 4
+    KICKED = 5
 
 
 def list_limit(restriction: Restriction, kind: int) -> int:

@@ -1,6 +1,7 @@
 """Between the rows of the table of objects and the objects that callers see."""
 
 import secrets
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import Row
@@ -84,7 +85,7 @@ def to_columns(class_name: str, document: JsonObject) -> Columns:
     }
 
 
-def stored_document(row: Row[Any]) -> JsonObject:
+def stored_document(row: Row[Any] | SimpleNamespace) -> JsonObject:
     """The object's columns, `lm` among them."""
     document: JsonObject = dict(row.document)
     if row.last_message_at is not None:
@@ -92,7 +93,7 @@ def stored_document(row: Row[Any]) -> JsonObject:
     return document
 
 
-def served(row: Row[Any]) -> JsonObject:
+def served(row: Row[Any] | SimpleNamespace) -> JsonObject:
     """The object as callers see it."""
     return with_own_keys(row.id, row.created_at, row.updated_at, stored_document(row))
 

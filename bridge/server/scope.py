@@ -1,9 +1,9 @@
 """A class being queried: where its keys are in the statement, who asks, and how much the query may still cost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BindParameter, ColumnElement, String, bindparam
 
 from bridge.server.access import Access
 from bridge.server.columns import OptionalTime, TextColumn, TimeColumn
@@ -45,6 +45,12 @@ class Scope:
     depth: int = 0
     budget: Budget = field(default_factory=Budget)
     nearest: list[ColumnElement[Any]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def bound(self, text: str) -> BindParameter[str]:
+        """A text under a name that tells its place, so that the same statement can be run for another one."""
+        self.texts.append(text)
+        return bindparam(place(len(self.texts) - 1), text, String)
 
     def value(self, key: str) -> SqlValue:
         """The value under a key of the class, dots included; code 105 for what is no key."""
@@ -69,14 +75,15 @@ class Scope:
         """The same class, one level of nesting further in."""
         if self.depth >= MAX_NESTING:
             raise BAD_ARGUMENT(f"a query nests at most {MAX_NESTING} deep")
-        return Scope(
-            self.class_name, self.dialect, self.access, self.table, self.depth + 1, self.budget, self.nearest
-        )
+        return replace(self, depth=self.depth + 1)
 
     def other(self, class_name: str) -> "Scope":
         """Another class, for a subquery, in an alias of its own."""
         self.access.may_query(class_name)
-        inner = self.deeper()
-        return Scope(
-            check_class_name(class_name), self.dialect, self.access, objects.alias(), inner.depth, self.budget
-        )
+        inner = replace(self.deeper(), class_name=check_class_name(class_name), table=objects.alias())
+        return replace(inner, nearest=[])
+
+
+def place(index: int) -> str:
+    """The name of the parameter that stands for a statement's text of this number."""
+    return f"text_{index}"

@@ -73,8 +73,9 @@ class Hooks:
 class ServerSettings:
     """One app's identity, keys, storage, limits and clock (UTC milliseconds); the keys stay out of its repr.
 
-    `sign_history` makes REST history reads carry a signature and `sign_login` the opening of sessions, switches that
-    the service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
+    `sign_history` makes REST history reads carry a signature, `sign_login` the opening of sessions,
+    `sign_conversations` making conversations, inviting and removing, and `sign_blacklists` blocking: switches that the
+    service keeps off unless asked. `web_origins` are the pages that browsers may connect from, all when empty.
     A socket has `login_seconds` to open a session; one on which nothing is heard at all is ended with another code.
     `files_folder` holds the files of messages that were moved here; none are served without it.
     `history_days` is how long messages are kept, for good when absent; the service keeps them for 180 days.
@@ -88,6 +89,8 @@ class ServerSettings:
     clock: Clock = now_ms
     sign_history: bool = False
     sign_login: bool = False
+    sign_conversations: bool = False
+    sign_blacklists: bool = False
     web_origins: tuple[str, ...] = ()
     login_seconds: float = 60
     files_folder: Path | None = None

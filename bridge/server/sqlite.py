@@ -61,15 +61,16 @@ class Cursor(aiosqlite.Cursor):
 
 async def connect(path: Path) -> Connection:
     """A connection in a thread of its own, which does not keep the process from ending."""
-    connection = Connection(partial(_prepared, path), _ITERATION_ROWS)
+    connection = Connection(partial(prepared, path), _ITERATION_ROWS)
     connection._thread.daemon = True
     await connection
     return connection
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
-    # The driver makes sure that no two threads use it at once. Its own BEGIN comes too late for a consistent read, and
-    # never as IMMEDIATE: ours is sent instead.
+def prepared(path: Path) -> sqlite3.Connection:
+    """A plain connection, made in whichever thread this is called; each of its statements commits by itself."""
+    # Whoever uses it makes sure that no two threads use it at once. Its own BEGIN comes too late for a consistent read,
+    # and never as IMMEDIATE: ours is sent instead.
     connection = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         # Two that make a new file WAL at once would wait for each other: SQLite fails one without any waiting.

@@ -6,11 +6,14 @@ from bridge.server.access import MASTER, Access
 from bridge.server.auth import Caller, require_permission
 from bridge.server.conversations import Conversations
 from bridge.server.documents import check_class_name
-from bridge.server.errors import OBJECT_ID_MISSING, USER_NOT_FOUND
+from bridge.server.errors import OBJECT_ID_MISSING, SESSION_TOKEN_EXPIRED, USER_NOT_FOUND
 from bridge.server.http import JsonObject
+from bridge.server.kicks import kicked_since
 from bridge.server.objects import Objects, Query
 from bridge.server.rows import CONVERSATION, OWN_KEYS, Ref
+from bridge.server.settings import ServerSettings
 from bridge.server.users import USER, check_user, without_secrets
+from bridge.server.wire.tokens import admit
 
 _FLAGS = ("__ignore_hooks",)
 """What SDKs put beside the columns of an object; there are no storage hooks here to ignore."""
@@ -21,23 +24,37 @@ MAX_ROLES = 50
 class Storage:
     """What one caller may do with objects; every method is part of the transaction whose connection it is given."""
 
-    def __init__(self, objects: Objects, conversations: Conversations) -> None:
+    def __init__(self, settings: ServerSettings, objects: Objects, conversations: Conversations) -> None:
+        self._settings = settings
         self._objects = objects
         self._conversations = conversations
 
     async def access_of(self, connection: AsyncConnection, caller: Caller) -> Access:
-        """The master key, the user of the session token with its roles, or anybody; code 211 for a stale token."""
+        """The master key, the user of the session token with its roles, or anybody; code 211 for a stale token.
+
+        A client's token from its socket is told as well (4112 when that is stale).
+        """
         if caller.master:
             return MASTER
+        client = await self._client_of(connection, caller.im_session) if caller.im_session else None
         if not caller.session:
-            return Access()
+            return Access(client=client)
         users = await self._objects.find(
             connection, Query(USER, {"sessionToken": caller.session}, limit=1), MASTER
         )
         if not users:
             raise USER_NOT_FOUND("the session token is of nobody")
         user_id = str(users[0]["objectId"])
-        return Access(names=("*", user_id, *await self._role_names(connection, user_id)))
+        names = ("*", user_id, *await self._role_names(connection, user_id))
+        return Access(names=names, client=client)
+
+    async def _client_of(self, connection: AsyncConnection, token: str) -> str:
+        ticket = admit(self._settings, token)
+        if ticket is None or ticket.expires_at <= self._settings.clock():
+            raise SESSION_TOKEN_EXPIRED("the session token is not valid any more")
+        if await kicked_since(connection, ticket.client_id, ticket.since):
+            raise SESSION_TOKEN_EXPIRED("the client was kicked after this session had begun")
+        return ticket.client_id
 
     async def _role_names(self, connection: AsyncConnection, user_id: str) -> list[str]:
         """The roles that a user has, those that these roles belong to included."""

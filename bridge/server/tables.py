@@ -290,4 +290,7 @@ restrictions = Table(
     Index("rt_restrictions_client", "client_id", "kind", "conv_id"),
     sqlite_with_rowid=False,
 )
-"""Silences and blacklists; `kind`: 1 silenced for a time, 2 silenced, 3 blocked, 4 refused by the client."""
+"""Silences, blacklists and kicks.
+
+`kind`: 1 silenced for a time, 2 silenced, 3 blocked, 4 refused by the client, 5 kicked at `until` (no conversation).
+"""

@@ -10,9 +10,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def iso(milliseconds: int) -> str:
     """The instant as the service writes it, e.g. `2015-06-29T08:55:00.045Z`."""
-    return (EPOCH + milliseconds * _MILLISECOND).strftime(
-        "%Y-%m-%dT%H:%M:%S."
-    ) + f"{milliseconds % 1000:03d}Z"
+    return (EPOCH + milliseconds * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(text: str) -> int:

@@ -32,14 +32,20 @@ if TYPE_CHECKING:
 USER = "_User"
 _PREFIX = "scrypt:"
 _SCRYPT_COST = 2**14
+_OLD_ROUNDS = 512
 
 
 def without_secrets(class_name: str, row: JsonObject, access: Access) -> JsonObject:
     """The row as this caller may see it: nobody sees a password, only the master key a session token."""
     if class_name != USER:
         return row
-    hidden = {"password"} if access.master else {"password", "sessionToken"}
+    hidden = {"password"} if access.master else {"password", "salt", "sessionToken"}
     return {key: value for key, value in row.items() if key not in hidden}
+
+
+def own_view(user: JsonObject) -> JsonObject:
+    """A user as it sees itself, session token included; the app's own functions get the same."""
+    return {key: value for key, value in user.items() if key not in ("password", "salt")}
 
 
 async def check_user(
@@ -66,12 +72,25 @@ def _scrypt(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, n=_SCRYPT_COST, r=8, p=1, dklen=32)
 
 
-def password_matches(password: str, stored: str) -> bool:
-    """Whether this is the password that was stored."""
-    if not stored.startswith(_PREFIX):
+def password_matches(password: str, user: JsonObject) -> bool:
+    """Whether this is the user's password, as it is stored here or as the service's console exports it."""
+    stored, salt = user.get("password"), user.get("salt")
+    if not isinstance(stored, str):
         return False
-    raw = base64.b64decode(stored.removeprefix(_PREFIX))
-    return hmac.compare_digest(_scrypt(password, raw[:16]), raw[16:])
+    if stored.startswith(_PREFIX):
+        raw = base64.b64decode(stored.removeprefix(_PREFIX))
+        return hmac.compare_digest(_scrypt(password, raw[:16]), raw[16:])
+    if not isinstance(salt, str):
+        return False
+    return hmac.compare_digest(_salted_sha512(password, salt), "".join(stored.split()).encode())
+
+
+def _salted_sha512(password: str, salt: str) -> bytes:
+    """The service's hash, in base64: SHA-512 of the salt and the password, and 512 rounds of SHA-512 over that."""
+    digest = hashlib.sha512(salt.encode() + password.encode()).digest()
+    for _ in range(_OLD_ROUNDS):
+        digest = hashlib.sha512(digest).digest()
+    return base64.b64encode(digest)
 
 
 async def sign_up(request: Request) -> Response:
@@ -104,12 +123,11 @@ async def log_in(request: Request) -> Response:
         user = await _find(connection, server.objects, "username", username)
     if user is None:
         raise USER_NOT_FOUND(f"no user '{username[:64]}'")
-    stored = user.get("password")
-    if not await to_thread(password_matches, password, stored if isinstance(stored, str) else ""):
+    if not await to_thread(password_matches, password, user):
         raise PASSWORD_MISMATCH("wrong password")
     if not isinstance(user.get("sessionToken"), str):
         user = await _renew_token(server, str(user["objectId"]))
-    return answer({key: value for key, value in user.items() if key != "password"})
+    return answer(own_view(user))
 
 
 async def me(request: Request) -> Response:
@@ -121,7 +139,7 @@ async def me(request: Request) -> Response:
         user = await _find(connection, server.objects, "sessionToken", token) if token else None
     if user is None:
         raise USER_NOT_FOUND("the session token is of nobody")
-    return answer({key: value for key, value in user.items() if key != "password"})
+    return answer(own_view(user))
 
 
 async def refresh_token(request: Request) -> Response:
@@ -133,7 +151,7 @@ async def refresh_token(request: Request) -> Response:
         access = await server.storage.access_of(connection, caller)
     if not access.master and ref.object_id not in access.names:
         raise FORBIDDEN("only the user itself may do so")
-    return answer(without_secrets(USER, await _renew_token(server, ref.object_id), MASTER))
+    return answer(own_view(await _renew_token(server, ref.object_id)))
 
 
 async def _find(connection: AsyncConnection, objects: Objects, key: str, value: str) -> JsonObject | None:

@@ -4,7 +4,7 @@ An error is code 1 (unknown operator, malformed operand, too much), 105 (key), 1
 object) or 111 (a malformed typed value).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Select, and_, false, func, literal, not_, or_, select, true, tuple_
@@ -35,6 +35,21 @@ def condition(scope: Scope, where: JsonObject) -> Condition:
         else:
             parts.append(_column(scope, key, test))
     return and_(true(), *parts)
+
+
+def looked_up(class_name: str, where: JsonObject) -> list[str] | None:
+    """The texts that `where` binds, in order, when it looks up one text under each key: then its keys make its SQL."""
+    texts: list[str] = []
+    for key, test in where.items():
+        if not isinstance(test, str):
+            return None
+        if key == "objectId":
+            texts.append(test)
+        elif (class_name, key) in ENTRY_KEYS:
+            texts.append(entry_value(test))
+        else:
+            return None
+    return texts
 
 
 def is_narrow(class_name: str, where: JsonObject) -> bool:
@@ -121,11 +136,11 @@ def _any(value: SqlValue, test: Callable[[SqlValue], Condition]) -> Condition:
 def _equal(scope: Scope, key: str, wanted: Json) -> Condition:
     value = scope.value(key)
     if isinstance(value, TextColumn):
-        return value.text() == literal(wanted) if isinstance(wanted, str) else false()
+        return value.text() == scope.bound(wanted) if isinstance(wanted, str) else false()
     if isinstance(value, TimeColumn):
         return _is_time(value, wanted)
     if isinstance(wanted, str) and (scope.class_name, key) in ENTRY_KEYS:
-        return _listed_under(scope, key, [wanted])
+        return _listed_under(scope, key, entries.c.value == scope.bound(entry_value(wanted)))
     if wanted is True and scope.class_name == "_Conversation" and key in _KIND_FLAGS:
         # The condition on the indexed column narrows the rows, the document decides.
         return and_(scope.table.c.kind.in_(_KIND_FLAGS[key]), _definite(value.boolean(True)))
@@ -156,11 +171,9 @@ def _moment(wanted: Json) -> int | None:
     return None
 
 
-def _listed_under(scope: Scope, key: str, texts: Iterable[str]) -> Condition:
+def _listed_under(scope: Scope, key: str, test: Condition) -> Condition:
     found = select(entries.c.object_id).where(
-        entries.c.class_name == scope.class_name,
-        entries.c.key == key,
-        entries.c.value.in_(sorted({entry_value(text) for text in texts})),
+        entries.c.class_name == scope.class_name, entries.c.key == key, test
     )
     listed: Condition = scope.table.c.id.in_(found)
     return listed
@@ -238,7 +251,8 @@ def _in(scope: Scope, key: str, operand: Json, _: JsonObject) -> Condition:
     if isinstance(value, TimeColumn):
         parts += [_is_time(value, text) for text in texts]
     elif texts and (scope.class_name, key) in ENTRY_KEYS:
-        parts.append(_listed_under(scope, key, texts))
+        wanted_entries = sorted({entry_value(text) for text in texts})
+        parts.append(_listed_under(scope, key, entries.c.value.in_(wanted_entries)))
     elif texts:
         parts.append(_definite(_any(value, lambda one: and_(one.is_kind("string"), one.text().in_(texts)))))
     return or_(false(), *parts)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,7 @@ from bridge.server.errors import ServiceError
 from bridge.server.ids import MessageIds
 from bridge.server.presence import Presence
 from bridge.server.quotas import Family, Quotas, exceeded
+from bridge.server.rows import CONVERSATION
 from bridge.server.store import Draft, Reach, Stored, insert_messages
 from bridge.server.tables import objects
 from bridge.server.targets import Target, load_targets, refusal
@@ -136,10 +137,7 @@ class Writer:
             await self._pushes.keep(connection, pushes)
         touched = {one.draft.conv_id for one in kept if one.draft.reach in (Reach.NORMAL, Reach.CHATROOM)}
         if touched:
-            # In one order everywhere: two processes that touch the same conversations cannot wait for each other.
-            await connection.execute(
-                _TOUCH, [{"conv_id": conv_id, "now": now} for conv_id in sorted(touched)]
-            )
+            await connection.execute(_TOUCH, {"conv_ids": [*touched], "now": now})
 
     def _push(self, stored: Stored) -> push.Push | None:
         draft = stored.draft
@@ -159,9 +157,16 @@ class Writer:
         return make(push.Audience.OFFLINE, clients=offline) if offline else None
 
 
+# Locked in one order everywhere: two processes that touch the same conversations cannot wait for each other.
+_TOUCHED = (
+    select(objects.c.id)
+    .where(objects.c.class_name == CONVERSATION, objects.c.id.in_(bindparam("conv_ids", expanding=True)))
+    .order_by(objects.c.id)
+    .with_for_update(key_share=True)
+)
 _TOUCH = (
     update(objects)
-    .where(objects.c.class_name == "_Conversation", objects.c.id == bindparam("conv_id"))
+    .where(objects.c.class_name == CONVERSATION, objects.c.id.in_(_TOUCHED))
     .values(last_message_at=bindparam("now"))
 )
 

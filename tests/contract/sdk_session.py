@@ -6,6 +6,7 @@ Reads `LEANCLOUD_API_SERVER` as the SDK does, and the app's id and keys from its
 import json
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -125,7 +126,28 @@ def messages() -> Seen:
     return seen
 
 
+def files() -> Seen:
+    content = bytes(range(256)) * 20
+    uploaded = leancloud.File("photo.png", content, mime_type="image/png")
+    uploaded.save()
+    with urllib.request.urlopen(uploaded.url) as response:  # noqa: S310 - the server's own address
+        served = [response.read() == content, response.headers["content-type"]]
+    read = leancloud.File.create_without_data(uploaded.id)
+    read.fetch()
+    linked = leancloud.File.create_with_url("cheese", "https://elsewhere.example/cheese.png")
+    linked.save()
+    names = sorted(one.name for one in leancloud.File.query.find())
+    read.destroy()
+    left = leancloud.File.query.count()
+    return {
+        "served": served,
+        "read": [read.name, read.url == uploaded.url, read.mime_type, read.metadata["size"]],
+        "names": names,
+        "left": left,
+    }
+
+
 app_id, app_key, master_key, part = sys.argv[1:]
 leancloud.init(app_id, app_key=app_key, master_key=master_key)
-what = {"conversations": conversations, "messages": messages}[part]
+what = {"conversations": conversations, "messages": messages, "files": files}[part]
 sys.stdout.write(json.dumps(what()))

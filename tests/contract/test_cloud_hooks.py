@@ -128,6 +128,10 @@ async def test_where_the_app_says_so_a_function_without_an_answer_refuses(
         receiver.answers |= {"_conversationAdd": 500, "_conversationStart": 500}
         assert await service.refused("POST", f"{path}/members", json={"client_ids": ["spike"]}) == 4305
         assert await service.refused("POST", f"{RTM}/conversations", json={}) == 4305
+        user = await service.ok("POST", "/1.1/users", json={"username": "tom", "password": "cat"})
+        receiver.answers["_rtmClientSign"] = 500
+        token = {"session_token": user["sessionToken"]}
+        assert await service.refused("GET", f"{RTM}/clients/sign", params=token) == 4102
 
 
 async def test_the_app_decides_about_pushes_to_those_who_are_offline(
@@ -225,6 +229,54 @@ async def test_conversations_and_their_members_pass_the_app_over_the_socket(
         ]
         receiver.answers["_conversationStart"] = {"reject": True}
         assert await tom.refused("conv", "start", m=["tom"]) == 4305
+
+
+async def test_mutes_over_rest_pass_the_app_and_it_has_the_last_word(
+    hooked: Service, receiver: Receiver
+) -> None:
+    conv_id = await make(hooked, m=["tom", "jerry"])
+    mutes, both = f"{RTM}/conversations/{conv_id}/mutes", {"client_ids": ["tom", "jerry"]}
+    await hooked.ok("POST", mutes, json=both)
+    assert await hooked.ok("GET", mutes) == {"result": ["tom", "jerry"]}
+    receiver.answers["_conversationUpdate"] = {"mute": True}
+    await hooked.ok("DELETE", mutes, json={"client_ids": ["tom"]})
+    assert await hooked.ok("GET", mutes) == {"result": ["tom", "jerry"]}
+    asked = {"initBy": "", "convId": conv_id}
+    assert receiver.heard("_conversationUpdate") == [{**asked, "mute": True}, {**asked, "mute": False}]
+    receiver.answers["_conversationUpdate"] = {"reject": True, "code": 3}
+    for method in ("POST", "DELETE"):
+        assert await hooked.refused(method, mutes, json=both) == 4305
+    assert await hooked.ok("GET", mutes) == {"result": ["tom", "jerry"]}
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["1.2", "1.1"])
+async def test_the_app_decides_who_gets_a_login_signature(
+    hooked: Service, receiver: Receiver, old: bool
+) -> None:
+    user = await hooked.ok("POST", "/1.1/users", key="app", json={"username": "tom", "password": "cat"})
+    given = {"session_token": user["sessionToken"]}
+    call: dict[str, Any] = {"method": "GET", "path": f"{RTM}/clients/sign", "params": given}
+    if old:
+        call = {"method": "POST", "path": "/1.1/rtm/sign", "json": given}
+    nonsense: list[Any] = [{"result": True}, {}, {"result": "no"}, [], 500]
+    for answer in nonsense:
+        receiver.answers["_rtmClientSign"] = answer
+        assert (await hooked.ok(key="app", **call))["client_id"] == user["objectId"]
+    shown = receiver.heard("_rtmClientSign")[0]
+    assert {key: shown[key] for key in ("username", "objectId", "sessionToken")} == {
+        "username": "tom",
+        "objectId": user["objectId"],
+        "sessionToken": user["sessionToken"],
+    }
+    assert "password" not in shown
+    receiver.answers["_rtmClientSign"] = {"result": False, "error": "come back tomorrow"}
+    refused = await hooked.call(key="app", **call)
+    assert (refused.status_code, refused.json()["code"]) == (400, 4102)
+    assert "come back tomorrow" in refused.json()["error"]
+    given["session_token"] = "nobody's"
+    before = len(receiver.heard("_rtmClientSign"))
+    assert await hooked.refused(key="app", **call) == 211
+    assert len(receiver.heard("_rtmClientSign")) == before
 
 
 async def test_the_app_hears_who_comes_and_how_they_go(hooked: Service, receiver: Receiver) -> None:

@@ -1,6 +1,7 @@
 """Conversations over REST 1.2: kinds, unique ones, columns, members, mutes, and what is refused."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -68,6 +69,24 @@ async def test_a_query_takes_where_order_limit_and_skip(service: Service) -> Non
         params={"where": '{"number":{"$gte":1}}', "order": "-number", "limit": 2, "skip": 1},
     )
     assert [row["number"] for row in found["results"]] == [3, 2]
+
+
+async def test_each_look_up_finds_its_own_however_many_have_asked_in_the_same_way(service: Service) -> None:
+    long = "long " * 20
+    ids = {name: await make(service, name=name, m=[name[0], "tom"]) for name in ("alpha", "beta", long)}
+
+    async def found(**where: str) -> list[str]:
+        params = {"where": json.dumps(where)}
+        rows = (await service.ok("GET", f"{RTM}/all-conversations", params=params))["results"]
+        return [row["objectId"] for row in rows]
+
+    for name, conv_id in ids.items():
+        assert await found(name=name) == [conv_id]
+        assert await found(objectId=conv_id) == [conv_id]
+        assert await found(m=name[0], name=name) == await found(name=name, m=name[0]) == [conv_id]
+        assert await found(m="tom", objectId=conv_id) == [conv_id]
+    assert await found(name="gamma") == await found(m="alpha", name="a") == []
+    assert sorted(await found(m="tom")) == sorted(ids.values())
 
 
 async def test_a_unique_conversation_of_the_same_members_is_the_same_one(service: Service) -> None:

@@ -200,6 +200,19 @@ async def test_temporary_conversations_carry_messages(sdk: Clients) -> None:
     assert (await sdk.hears("jerry", "message"))["text"] == "psst"
 
 
+async def test_members_that_the_app_adds_and_removes_over_rest_are_heard_of(
+    sdk: Clients, socket_service: Service
+) -> None:
+    await both(sdk)
+    conv = (await sdk.do("tom", "create", members=[]))["id"]
+    await sdk.hears("tom", "membersjoined")
+    path = f"{RTM}/conversations/{conv}/members"
+    for method, own, others in (("POST", "invited", "membersjoined"), ("DELETE", "kicked", "membersleft")):
+        await socket_service.ok(method, path, json={"client_ids": ["jerry"]})
+        assert (await sdk.hears("jerry", own))["conversation"] == conv
+        assert (await sdk.hears("tom", others))["members"] == ["jerry"]
+
+
 async def test_a_second_login_with_the_same_tag_ends_the_first(
     sdk: Clients, node: Path, socket_service: Service
 ) -> None:

@@ -52,8 +52,8 @@ def sdk_python() -> Path:
     return python
 
 
-async def through_the_sdk(python: Path, database_url: str, part: str) -> Any:
-    async with running(database_url, "socket") as service:
+async def through_the_sdk(python: Path, database_url: str, part: str, **settings: Any) -> Any:
+    async with running(database_url, "socket", **settings) as service:
         code, out, err = await run(
             python, SCRIPT, APP_ID, APP_KEY, MASTER_KEY, part, LEANCLOUD_API_SERVER=service.base_url
         )
@@ -103,4 +103,16 @@ async def test_the_sdk_sends_broadcasts_and_reads_history(sdk_python: Path, pair
         "too long": 4109,
         "too many": 1,
         "not a system conversation": 4313,
+    }
+
+
+async def test_the_sdk_uploads_reads_and_deletes_files(
+    sdk_python: Path, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    seen = await through_the_sdk(sdk_python, pair[0], "files", files_folder=tmp_path / "files")
+    assert seen == {
+        "served": [True, "image/png"],
+        "read": ["photo.png", True, "image/png", 5120],
+        "names": ["cheese", "photo.png"],
+        "left": 1,
     }

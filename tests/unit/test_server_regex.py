@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.server.patterns import PatternError, parse
@@ -59,6 +59,7 @@ def test_a_pattern_finds_what_pythons_engine_finds(pattern: str, flags: str, tex
     if "$" in pattern[:-1]:
         pattern = pattern.replace("$", "")
     text = text.replace("é", "") if "i" in flags else text  # re.ASCII folds no accents, the service does
+    assume(text or "\\B" not in pattern)  # an empty text is no word's boundary, which Python learnt with 3.14
     assert matcher(pattern, flags).search(text) == bool(python(pattern, flags).search(text))
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,8 @@ def test_what_is_written_is_read_again(framing: Framing, command: Command) -> No
 def test_a_packed_command_is_addressed_without_packing_it_again(
     framing: Framing, command: Command, peer: str
 ) -> None:
+    if command.cmd == "echo" and command.i is None:
+        command = replace(command, i=1)  # a heartbeat of a connection is nobody's
     packed = framing.pack(command)
     addressed = framing.decode(framing.frame(packed, peer))
     assert addressed.peer_id == peer

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server import history, unread
+from bridge.server.engine import POSTGRESQL
 from bridge.server.entries import entry_value
 from bridge.server.history import ENTRY_COLUMNS, Bound, Entry, Page, direct_of, entry_of
 from bridge.server.http import Json, JsonObject
@@ -21,23 +22,29 @@ from bridge.server.wire.sessions import PATCHES, Session
 PATCHED = 100
 """At most so many changed messages, the oldest changes first, are told of at a login."""
 
+OVERLAP_MS = 60_000
+"""No message is longer under way, from the moment it got its time, to those who are online."""
+
 
 async def missed(session: Session) -> AsyncIterator[Command]:
     """The commands that bring a client up to date."""
     server, client_id = session.server, session.client_id
     since = Since.RECEIVED if session.version == 1 else Since.READ
     async with server.engine.read() as connection:
+        await _freeze(connection)
         waiting = [
             *await unread.backlog(connection, client_id, since),
             *await _temporary(connection, session, since),
         ]
         patches = await _patches(connection, session)
+    now, told = server.clock(), waiting if session.version == 1 else waiting[:CONVERSATIONS]
+    session.connection.skip(_lately(told, now - OVERLAP_MS))
     if session.version == 1:
-        for one in waiting:
+        for one in told:
             for command in _offline(one):
                 yield command
-    elif waiting:
-        yield _counters(client_id, waiting, server.clock())
+    elif told:
+        yield _counters(client_id, told, now)
     if patches:
         items: list[Json] = [pushes.patch_item(patch) for patch in patches]
         newest = max(patch.patched_at for patch in patches)
@@ -47,6 +54,17 @@ async def missed(session: Session) -> AsyncIterator[Command]:
             service=pushes.MESSAGING,
             body={"patches": items, "lastPatchTime": newest},
         )
+
+
+async def _freeze(connection: AsyncConnection) -> None:
+    """Has the transaction read everything as of one moment: what is counted is then what is named."""
+    if connection.dialect.name == POSTGRESQL:  # on SQLite it does so anyway
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
+def _lately(waiting: list[Backlog], since: int) -> set[str]:
+    """The messages that may be on their way to this connection as well: sent since an instant (UTC ms)."""
+    return {entry.msg_id for one in waiting for entry in one.newest if entry.timestamp >= since}
 
 
 def _offline(backlog: Backlog) -> list[Command]:
@@ -61,7 +79,7 @@ def _offline(backlog: Backlog) -> list[Command]:
 
 
 def _counters(client_id: str, waiting: list[Backlog], now: int) -> Command:
-    convs: list[Json] = [_counter(client_id, one) for one in waiting[:CONVERSATIONS]]
+    convs: list[Json] = [_counter(client_id, one) for one in waiting]
     return Command(cmd="unread", service=pushes.MESSAGING, body={"convs": convs, "notifTime": now})
 
 

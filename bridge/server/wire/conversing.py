@@ -1,7 +1,5 @@
 """Conversations over the socket: started, found, changed, muted."""
 
-from collections.abc import Sequence
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server import history
@@ -18,9 +16,8 @@ from bridge.server.errors import (
 )
 from bridge.server.fields import check_client_id
 from bridge.server.history import Entry, Page
-from bridge.server.http import Json, JsonObject, Parameters, to_json
+from bridge.server.http import Json, JsonObject, Parameters
 from bridge.server.objects import Query
-from bridge.server.presence import Clients, Notice
 from bridge.server.rows import CHATROOM, CONVERSATION, NORMAL, SERVICE, new_object_id
 from bridge.server.store import Reach
 from bridge.server.targets import MEMBERS_USED
@@ -28,6 +25,7 @@ from bridge.server.times import milliseconds
 from bridge.server.wire import temporary
 from bridge.server.wire.framing import Command
 from bridge.server.wire.sessions import Session
+from bridge.server.wire.signatures import check_start
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
@@ -44,6 +42,7 @@ async def start(session: Session, command: Command) -> Command:
     """Makes a conversation of the client and those it names, or gives the unique one of them."""
     fields = Parameters(command.body)
     named = [check_client_id(one) for one in fields.texts("m") or []]
+    check_start(session.server.settings, session.client_id, fields, named)
     members = tuple(sorted({*named, session.client_id}))
     if fields.boolean("tempConv"):
         return command.reply(
@@ -58,7 +57,8 @@ async def start(session: Session, command: Command) -> Command:
     if is_new:
         hooks.started(str(row["objectId"]))
     if is_new and row.get("tr") is not True:
-        await _welcome(session, str(row["objectId"]), members, milliseconds(str(row["createdAt"])))
+        at, me = milliseconds(str(row["createdAt"])), session.client_id
+        await session.server.notices.joined(str(row["objectId"]), me, members, (), at)
     reply: JsonObject = {"cid": row["objectId"], "cdate": row["createdAt"], "udate": row["updatedAt"]}
     return command.reply("started", reply | ({"uniqueId": row["uniqueId"]} if "uniqueId" in row else {}))
 
@@ -82,14 +82,6 @@ async def _made(
     async with engine.write() as connection:
         row = await conversations.create_row(connection, columns, {"objectId": new_id})
     return row, row["objectId"] == new_id
-
-
-async def _welcome(session: Session, conv_id: str, members: Sequence[str], at: int) -> None:
-    others = tuple(one for one in members if one != session.client_id)
-    publish, me = session.server.presence.publish, session.client_id
-    if others:
-        await publish(Notice("joined", conv_id, me, at=at), Clients(others))
-    await publish(Notice("members_joined", conv_id, me, tuple(members), at=at), Clients((me,)))
 
 
 async def query(session: Session, command: Command) -> Command:
@@ -179,16 +171,7 @@ async def update(session: Session, command: Command) -> Command:
         _require_part(session, conversation)
         row = await session.server.conversations.update(connection, conv_id, conversation.kind, changes)
     if conversation.kind == NORMAL:
-        notice = Notice(
-            "updated",
-            conv_id,
-            session.client_id,
-            attributes=to_json({**changes}),
-            values=to_json(_values(row, changes)),
-            at=milliseconds(str(row["updatedAt"])),
-            origin=session.id,
-        )
-        await session.server.presence.publish(notice, Clients(conversation.members))
+        await session.server.notices.updated(row, changes, session.client_id, session.id)
     return command.reply("updated", {"cid": conv_id, "udate": row["updatedAt"]})
 
 
@@ -199,18 +182,6 @@ def _require_part(session: Session, conversation: ConversationRow) -> None:
         raise CONVERSATION_UPDATE_REJECTED("only members change a conversation")
     if conversation.kind == CHATROOM and not joined and conversation.row.get("c") != me:
         raise CONVERSATION_UPDATE_REJECTED("join the chatroom first")
-
-
-def _values(row: JsonObject, changes: JsonObject) -> JsonObject:
-    """What is there now under each of the changed keys, dots included."""
-    found: JsonObject = {}
-    for key in changes:
-        value: Json = row
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is not None:
-            found[key] = value
-    return found
 
 
 async def mute(session: Session, command: Command) -> Command:

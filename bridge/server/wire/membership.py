@@ -12,7 +12,6 @@ from bridge.server.errors import (
 )
 from bridge.server.fields import client_ids
 from bridge.server.http import Json, JsonObject, Parameters
-from bridge.server.presence import Clients, Notice
 from bridge.server.restrictions import kept_out
 from bridge.server.rows import CHATROOM, NORMAL
 from bridge.server.subscribers import subscribe, unsubscribe
@@ -20,12 +19,14 @@ from bridge.server.times import iso, milliseconds
 from bridge.server.wire.conversing import conversation_of
 from bridge.server.wire.framing import Command, error_body
 from bridge.server.wire.sessions import Session, remember_room
+from bridge.server.wire.signatures import check_members
 
 
 async def add(session: Session, command: Command) -> Command:
     """Lets in the client, or those it invites to a normal conversation; who is kept out is named with the reason."""
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
+    check_members(session.server.settings, session.client_id, fields, clients, "invite")
     await session.server.hooks.add(session.client_id, clients, conv_id)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
@@ -39,7 +40,8 @@ async def add(session: Session, command: Command) -> Command:
         session.server.hooks.added(session.client_id, allowed, conv_id)
     new = [one for one in allowed if one not in conversation.members]
     if conversation.kind == NORMAL and new:
-        await _tell_joined(session, conversation, new, milliseconds(udate))
+        notices, members = session.server.notices, conversation.members
+        await notices.joined(conv_id, session.client_id, new, members, milliseconds(udate))
     return command.reply("added", outcome(conv_id, allowed, failed) | {"udate": udate})
 
 
@@ -48,6 +50,7 @@ async def remove(session: Session, command: Command) -> Command:
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
     if clients != (session.client_id,):
+        check_members(session.server.settings, session.client_id, fields, clients, "kick")
         await session.server.hooks.remove(session.client_id, clients, conv_id)
     async with session.server.engine.write() as connection:
         conversation = await conversation_of(connection, conv_id, lock=True)
@@ -59,7 +62,8 @@ async def remove(session: Session, command: Command) -> Command:
     session.server.hooks.removed(session.client_id, clients, conv_id)
     gone = [one for one in clients if one in conversation.members]
     if conversation.kind == NORMAL and gone:
-        await tell_left(session, conversation, gone, milliseconds(udate))
+        notices, members = session.server.notices, conversation.members
+        await notices.left(conv_id, session.client_id, gone, members, milliseconds(udate))
     return command.reply("removed", outcome(conv_id, clients, {}) | {"udate": udate})
 
 
@@ -113,22 +117,3 @@ def outcome(conv_id: str, allowed: Iterable[str], failed: dict[str, ServiceError
         together.setdefault(problem.code, (problem, []))[1].append(client_id)
     failures: list[Json] = [{**error_body(problem), "pids": pids} for problem, pids in together.values()]
     return {"cid": conv_id, "allowedPids": [*allowed], "failedPids": failures}
-
-
-async def _tell_joined(session: Session, conversation: ConversationRow, new: Sequence[str], at: int) -> None:
-    me, publish = session.client_id, session.server.presence.publish
-    invited = tuple(one for one in new if one != me)
-    if invited:
-        await publish(Notice("joined", conversation.id, me, at=at), Clients(invited))
-    watching = Clients(tuple(dict.fromkeys((*conversation.members, me))))
-    await publish(Notice("members_joined", conversation.id, me, tuple(new), at=at), watching)
-
-
-async def tell_left(session: Session, conversation: ConversationRow, gone: Sequence[str], at: int) -> None:
-    """Tells those who were removed, and who stays, the initiator among them."""
-    me, publish = session.client_id, session.server.presence.publish
-    removed = tuple(one for one in gone if one != me)
-    if removed:
-        await publish(Notice("left", conversation.id, me, at=at), Clients(removed))
-    staying = dict.fromkeys((*(one for one in conversation.members if one not in gone), me))
-    await publish(Notice("members_left", conversation.id, me, tuple(gone), at=at), Clients(tuple(staying)))

@@ -13,16 +13,18 @@ from bridge.server.errors import (
     UNKNOWN_CONVERSATION_ROLE,
 )
 from bridge.server.fields import client_ids
-from bridge.server.http import JsonObject, Parameters, to_json
+from bridge.server.http import Json, JsonObject, Parameters, to_json
 from bridge.server.objects import Query
 from bridge.server.presence import Clients, Notice
 from bridge.server.restriction_routes import MEMBER_INFO, ROLES
 from bridge.server.restrictions import Restriction, list_limit
 from bridge.server.rows import CHATROOM, NORMAL, SERVICE, Ref
+from bridge.server.wire import refusals
 from bridge.server.wire.conversing import conversation_of
 from bridge.server.wire.framing import Command
-from bridge.server.wire.membership import outcome, tell_left
+from bridge.server.wire.membership import outcome
 from bridge.server.wire.sessions import Session
+from bridge.server.wire.signatures import check_conversation_blacklist
 
 _MANAGING = ("Owner", "Manager")
 
@@ -32,7 +34,7 @@ async def silence(session: Session, command: Command) -> Command:
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
     conversation = await _restrict(session, conv_id, Restriction.SILENCED, clients)
-    await _tell(session, conversation, clients, ("shutuped", "members_shutuped"))
+    await _tell(session, conversation, clients, "shutuped")
     return command.reply("shutup_added", outcome(conv_id, clients, {}))
 
 
@@ -41,7 +43,7 @@ async def unsilence(session: Session, command: Command) -> Command:
     fields = Parameters(command.body)
     conv_id, clients = fields.required_text("cid"), client_ids(fields, "m", None)
     conversation = await _release(session, conv_id, Restriction.SILENCED, clients)
-    await _tell(session, conversation, clients, ("unshutuped", "members_unshutuped"))
+    await _tell(session, conversation, clients, "unshutuped")
     return command.reply("shutup_removed", outcome(conv_id, clients, {}))
 
 
@@ -53,35 +55,77 @@ async def silenced(session: Session, command: Command) -> Command:
     return command.reply("shutup_result", body | ({"next": page["next"]} if "next" in page else {}))
 
 
-async def block(session: Session, command: Command) -> Command:
-    """Removes clients from a conversation and keeps them out."""
+async def is_silenced(session: Session, command: Command) -> Command:
+    """Those of some clients who may not speak."""
     fields = Parameters(command.body)
+    conv_id, clients = fields.required_text("cid"), client_ids(fields, "m")
+    found = await _listed(session, conv_id, Restriction.SILENCED, clients)
+    return command.reply("shutup_result", {"cid": conv_id, "m": found})
+
+
+async def block(session: Session, command: Command) -> Command:
+    """Removes clients from a conversation and keeps them out; without one, the client itself refuses conversations."""
+    fields = Parameters(command.body)
+    if refusals.are_meant(fields):
+        return command.reply("blocked", await refusals.refuse(session, fields))
     conv_id, clients = fields.required_text("srcCid"), client_ids(fields, "toPids", None)
+    settings, me = session.server.settings, session.client_id
+    check_conversation_blacklist(settings, me, fields, clients, "conversation-block-clients")
     conversation = await _restrict(session, conv_id, Restriction.BLOCKED, clients)
     gone = [one for one in clients if one in conversation.members]
     if conversation.kind == CHATROOM:
         session.server.presence.expel(conv_id, clients)
     elif gone:
-        await tell_left(session, conversation, gone, session.server.clock())
-    await _tell(session, conversation, clients, ("blocked", "members_blocked"))
+        now, members = session.server.clock(), conversation.members
+        await session.server.notices.left(conv_id, session.client_id, gone, members, now)
+    await _tell(session, conversation, clients, "blocked")
     return command.reply("blocked", _blacklist(conv_id, clients))
 
 
 async def unblock(session: Session, command: Command) -> Command:
-    """Lets them come back."""
+    """Lets them come back; without a conversation, the client itself refuses some no more."""
     fields = Parameters(command.body)
+    if refusals.are_meant(fields):
+        return command.reply("unblocked", await refusals.accept(session, fields))
     conv_id, clients = fields.required_text("srcCid"), client_ids(fields, "toPids", None)
+    settings, me = session.server.settings, session.client_id
+    check_conversation_blacklist(settings, me, fields, clients, "conversation-unblock-clients")
     conversation = await _release(session, conv_id, Restriction.BLOCKED, clients)
-    await _tell(session, conversation, clients, ("unblocked", "members_unblocked"))
+    await _tell(session, conversation, clients, "unblocked")
     return command.reply("unblocked", _blacklist(conv_id, clients))
 
 
 async def blocked(session: Session, command: Command) -> Command:
-    """A page of those who are kept out."""
+    """A page of those who are kept out; without a conversation, of those that the client itself refuses."""
     fields = Parameters(command.body)
+    if refusals.are_meant(fields):
+        return command.reply("query_result", await refusals.listed(session, fields))
     page = await _page(session, fields.required_text("srcCid"), Restriction.BLOCKED, fields)
     body: JsonObject = {"blockedPids": page["client_ids"]}
     return command.reply("query_result", body | ({"next": page["next"]} if "next" in page else {}))
+
+
+async def is_blocked(session: Session, command: Command) -> Command:
+    """Those of some clients who are kept out; without a conversation, those of some that the client itself refuses."""
+    fields = Parameters(command.body)
+    if refusals.are_meant(fields):
+        return command.reply("check_result", await refusals.among(session, fields))
+    conv_id, clients = fields.required_text("srcCid"), client_ids(fields, "toPids")
+    found = await _listed(session, conv_id, Restriction.BLOCKED, clients)
+    return command.reply("check_result", {"srcCid": conv_id, "blockedPids": found})
+
+
+async def _listed(
+    session: Session, conv_id: str, restriction: Restriction, clients: Sequence[str]
+) -> list[Json]:
+    """Those of the clients who are on a list; anybody may ask about itself, managers about everybody."""
+    async with session.server.engine.read() as connection:
+        if tuple(clients) == (session.client_id,):
+            await conversation_of(connection, conv_id)
+        else:
+            await _managed(connection, session, conv_id)
+        found = await restrictions.restricted(connection, conv_id, restriction, clients)
+    return [one for one in clients if one in found]
 
 
 def _blacklist(conv_id: str, clients: Sequence[str]) -> JsonObject:
@@ -137,16 +181,11 @@ async def _info(
     return found[0] if found else None
 
 
-async def _tell(
-    session: Session, conversation: ConversationRow, clients: Sequence[str], ops: tuple[str, str]
-) -> None:
+async def _tell(session: Session, conversation: ConversationRow, clients: Sequence[str], op: str) -> None:
     """Notices are for normal conversations alone."""
-    if conversation.kind != NORMAL:
-        return
-    at, me, publish = session.server.clock(), session.client_id, session.server.presence.publish
-    others = tuple(one for one in conversation.members if one not in clients)
-    await publish(Notice(ops[0], conversation.id, me, at=at), Clients(tuple(clients)))
-    await publish(Notice(ops[1], conversation.id, me, tuple(clients), at=at), Clients(others))
+    if conversation.kind == NORMAL:
+        notices, me = session.server.notices, session.client_id
+        await notices.restricted(op, conversation.id, me, clients, conversation.members)
 
 
 async def update_role(session: Session, command: Command) -> Command:

@@ -7,13 +7,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.server import kicks
 from bridge.server.cloud_hooks import Offline
 from bridge.server.errors import (
     APP_NOT_AVAILABLE,
     SESSION_CONFLICT,
     SESSION_REQUIRED,
     SESSION_TOKEN_EXPIRED,
+    SIGNATURE_FAILED,
 )
 from bridge.server.fields import CLIENTS_A_CALL, check_client_id
 from bridge.server.http import JsonObject, Parameters
@@ -23,7 +26,8 @@ from bridge.server.tables import rooms, tags
 from bridge.server.upserts import insert_into
 from bridge.server.wire.allowance import Allowance
 from bridge.server.wire.framing import Command
-from bridge.server.wire.tokens import TOKEN_SECONDS, Ticket, admit, check_login, issue
+from bridge.server.wire.signatures import check_login
+from bridge.server.wire.tokens import TOKEN_SECONDS, Ticket, admit, issue
 
 if TYPE_CHECKING:
     from bridge.server.app import Server
@@ -95,7 +99,7 @@ async def open_session(server: "Server", peer: Peer, command: Command) -> Sessio
     )
     try:
         if fields.text("st"):
-            await _rejoin(session)
+            await _resume(session)
     except BaseException:
         server.presence.disconnect(connection)
         raise
@@ -112,11 +116,17 @@ async def _ticket(server: "Server", client_id: str, fields: Parameters) -> Ticke
         ticket = admit(server.settings, token)
         if ticket is None or ticket.client_id != client_id or ticket.expires_at <= now:
             raise SESSION_TOKEN_EXPIRED("the session token is not valid any more")
+        async with server.engine.read() as connection:
+            await _refuse_kicked(connection, ticket)
     else:
-        check_login(server.settings, client_id, fields)
+        signed_till = check_login(server.settings, client_id, fields)
+        if signed_till is not None:
+            async with server.engine.read() as connection:
+                if await kicks.kicked_since(connection, client_id, signed_till):
+                    raise SIGNATURE_FAILED("the signature was made before the client was kicked")
         device = (fields.text("deviceId") or "")[:64]
         session = secrets.token_urlsafe(_RANDOM_BYTES)
-        ticket = Ticket(client_id, session, device, fields.text("tag") or None, now)
+        ticket = Ticket(client_id, session, device, fields.text("tag") or None, now, now)
     if ticket.tag is not None:
         await _claim(server, ticket, explicit=not reconnects)
     return replace(ticket, expires_at=now + TOKEN_SECONDS * 1000)
@@ -140,10 +150,17 @@ async def _claim(server: "Server", ticket: Ticket, explicit: bool) -> None:
     await server.presence.publish(kick, Tagged(ticket.client_id, ticket.tag or ""))
 
 
-async def _rejoin(session: Session) -> None:
+async def _refuse_kicked(connection: AsyncConnection, ticket: Ticket) -> None:
+    if await kicks.kicked_since(connection, ticket.client_id, ticket.since):
+        raise SESSION_TOKEN_EXPIRED("the client was kicked after this session had begun")
+
+
+async def _resume(session: Session) -> None:
     """Puts a client that lost its connection back into its chatroom."""
     query = select(rooms).where(rooms.c.session == session.id)
     async with session.server.engine.read() as connection:
+        # Again, now that it is online: a kick from here on reaches the connection itself.
+        await _refuse_kicked(connection, session.ticket)
         row = (await connection.execute(query)).one_or_none()
     if row is None or (row.left_at is not None and row.left_at < session.server.clock() - ROOM_KEPT_MS):
         return
