@@ -1,7 +1,5 @@
 """History: what was said, in a conversation, by a user, or in the whole app."""
 
-import csv
-import io
 from typing import Annotated
 
 from bridge.commands import Effect, Help, command
@@ -27,6 +25,7 @@ from bridge.reply import File as FilePart
 from bridge.reply import Hint, Part, Reply, Table
 from bridge.values import ClientId, ConversationRef, Since
 from handlers.ranges import refuse_outside
+from handlers.sheets import sheet
 
 PAGE = 1000
 """The most that the service gives at a time (REST 1.2, history)."""
@@ -150,19 +149,14 @@ def said(content: Content) -> Value:
 
 
 def _csv(rows: list[Message]) -> str:
-    """One line for each message; cells that a spreadsheet would run as formulas begin with an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("time", "from", "conversation", "message", "msg-id", "timestamp"))
-    for row in rows:
-        text = row.data if isinstance(row.data, str) else encode(row.content)
-        cells = (iso_utc(row.timestamp), row.from_client, row.conversation_id, text, row.msg_id)
-        writer.writerow((*(_harmless(cell) for cell in cells), row.timestamp))
-    return out.getvalue()
+    """One line for each message."""
+    columns = ("time", "from", "conversation", "message", "msg-id", "timestamp")
+    return sheet(columns, map(_line, rows))
 
 
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+def _line(row: Message) -> tuple[str | int, ...]:
+    text = row.data if isinstance(row.data, str) else encode(row.content)
+    return (iso_utc(row.timestamp), row.from_client, row.conversation_id, text, row.msg_id, row.timestamp)
 
 
 COMMANDS = (history,)

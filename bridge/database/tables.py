@@ -51,6 +51,8 @@ deliveries = Table(
     Column("at", BigInteger, nullable=False),
     # The least settled state of its parts, kept in the same transaction as theirs.
     Column("state", String(16), nullable=False),
+    # Nothing goes out before; 0 where nobody waits.
+    Column("due", BigInteger, nullable=False, server_default="0"),
     # Whoever asked has been given the result, or it lies in the outbox for them.
     Column("told", Boolean, nullable=False, server_default=true()),
     Index("ix_imbridge_deliveries_told_id", "told", "id"),
@@ -117,6 +119,9 @@ schedules = Table(
     Column("expires", BigInteger),
     # Fires up to here are dealt with, or were before its time.
     Column("done_until", BigInteger, nullable=False),
+    # Who confirmed or approved it, and in which role; empty where nobody had to.
+    Column("consent_by", Text, nullable=False, server_default=""),
+    Column("consent_role", Text),
 )
 
 # One row that counts the changes to the schedules, so that other replicas see that there was one.
@@ -174,4 +179,98 @@ quotas = Table(
     metadata,
     Column("family", String(16), primary_key=True),
     Column("usage", Text, nullable=False),
+)
+
+# What waits, or waited, for a person's word; one that announces has a delivery of the same id.
+proposals = Table(
+    "imbridge_proposals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("command", String(64), nullable=False),
+    Column("announces", Boolean, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("zone", Text),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("rule", Text),
+    # Whose word is wanted: that of a role, or where it is absent, the author's.
+    Column("role", Text),
+    Column("state", String(16), nullable=False),
+    # Whose word it was.
+    Column("who", Text, nullable=False),
+    Column("settled_at", BigInteger),
+    Index("ix_imbridge_proposals_state_until", "state", "until"),
+)
+
+# What is on or off for all replicas.
+switches = Table(
+    "imbridge_switches",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# Append-only, which triggers see to: of a row only its body and salt can be cleared.
+audit = Table(
+    "imbridge_audit",
+    metadata,
+    # The process that wrote it, and its place among that one's rows.
+    Column("chain", String(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("invocation", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("consent", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("delivery", Text, nullable=False),
+    Column("msg_ids", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("clients", Text, nullable=False),
+    Column("body", Text),
+    Column("salt", String(64)),
+    Column("body_digest", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ix_imbridge_audit_at", "at"),
+    Index("ix_imbridge_audit_actor_at", "actor", "at"),
+    Index("ix_imbridge_audit_conversation_at", "conversation", "at"),
+)
+# Those whose body is still to be deleted.
+Index(
+    "ix_imbridge_audit_kept_at",
+    audit.c.at,
+    sqlite_where=audit.c.body.is_not(None),
+    postgresql_where=audit.c.body.is_not(None),
+)
+
+# Where each chain ends: its rows alone can't tell that the last of them are gone.
+audit_heads = Table(
+    "imbridge_audit_heads",
+    metadata,
+    Column("chain", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# Finds rows by the client ids that they name; the rows themselves hold them too.
+audit_clients = Table(
+    "imbridge_audit_clients",
+    metadata,
+    Column("client", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("chain", String(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
 )
