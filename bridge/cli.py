@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 
 import click
 
+from bridge import logs
 from bridge.errors import BadConfiguration
+from bridge.redaction import redact
 
 CONFIG = click.option(
     "--config",
@@ -17,6 +19,12 @@ CONFIG = click.option(
     type=click.Path(path_type=Path),
     default=None,
     help="The settings file; app.yaml in this folder where it exists.",
+)
+DATABASE_URL = click.option(
+    "--database-url",
+    default=None,
+    help="sqlite:///FILE or postgresql://…; a file in var/ when absent. A password is safer in IMBRIDGE_DATABASE_URL: "
+    "everyone can read argument lists.",
 )
 EXIT_REFUSED, EXIT_NOT_UNDERSTOOD = 1, 2
 
@@ -50,15 +58,14 @@ def demo(config: Path | None) -> None:
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8138, show_default=True, type=click.IntRange(0, 65535))
-@click.option(
-    "--database-url", default=None, help="sqlite:///FILE or postgresql://…; a file in var/ when absent."
-)
+@DATABASE_URL
 @CONFIG
 def realtime(host: str, port: int, database_url: str | None, config: Path | None) -> None:
     """Run the self-hosted messaging server alone."""
     from bridge import app
     from bridge import config as settings
 
+    redact.know_url(database_url or "")
     _run(app.realtime(settings.load(config), host, port, database_url))
 
 
@@ -79,6 +86,20 @@ def manifest(url: str | None, config: Path | None) -> None:
     click.echo(json.dumps(slack.manifest(chosen.slack.command, url, wanted), indent=2))
 
 
+@cli.command()
+@click.option("--audit", is_flag=True, help="Read the whole audit too: is it as it was written?")
+@CONFIG
+def check(config: Path | None, *, audit: bool) -> None:
+    """Look for everything that is wrong with the configuration and the connections, and change nothing."""
+    from bridge.check import Level, everything
+
+    found = _run(everything(config, audit=audit))
+    for finding in found:
+        click.echo(redact(str(finding)))
+    if any(each.level is Level.WRONG for each in found):
+        sys.exit(EXIT_REFUSED)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--as", "actor", default=None, metavar="ACTOR", help="On whose behalf, for the records.")
@@ -93,8 +114,10 @@ def run(*, as_json: bool, actor: str | None, config: Path | None, words: tuple[s
         reply = _run(app.run(settings.load(config), words, actor))
     except BadConfiguration as error:
         reply = app.misconfigured(error)
+    told = terminal.json_line(reply) if as_json else terminal.text(reply)
     failed = reply.failure is not None
-    click.echo(terminal.json_line(reply) if as_json else terminal.text(reply), err=failed and not as_json)
+    # A result is shown as it is, an error quotes whatever went wrong.
+    click.echo(redact(told) if failed else told, err=failed and not as_json)
     if reply.failure is not None:
         sys.exit(EXIT_REFUSED if reply.failure.understood else EXIT_NOT_UNDERSTOOD)
 
@@ -124,7 +147,7 @@ def export_(folder: Path, config: Path | None, *, allow_private_addresses: bool)
 
             summary = _run(assembly.export_service(chosen, folder, rules))
     except Stopped as error:
-        click.echo(f"stopped: {error}", err=True)
+        click.echo(redact(f"stopped: {error}"), err=True)
         sys.exit(EXIT_REFUSED)
     for line in summary.lines():
         click.echo(line)
@@ -132,9 +155,7 @@ def export_(folder: Path, config: Path | None, *, allow_private_addresses: bool)
 
 @cli.command("import")
 @click.argument("source", type=click.Path(path_type=Path), metavar="DIR")
-@click.option(
-    "--database-url", default=None, help="sqlite:///FILE or postgresql://…; a file in var/ when absent."
-)
+@DATABASE_URL
 @click.option(
     "--public-url",
     default="http://127.0.0.1:8138",
@@ -157,10 +178,11 @@ def import_(
     def report(line: str) -> None:
         click.echo(line, err=True)
 
+    redact.know_url(database_url or "")
     try:
         outcome = _run(app.import_(settings.load(config), source, database_url, arrival, report))
     except Stopped as error:
-        click.echo(f"stopped: {error}", err=True)
+        click.echo(redact(f"stopped: {error}"), err=True)
         sys.exit(EXIT_REFUSED)
     for line in outcome.lines():
         click.echo(line)
@@ -178,10 +200,11 @@ def main() -> NoReturn:
     """The console script: problems of the configuration are listed, without a traceback."""
     # Imports leave no garbage; looking for it is a seventh of the start. `run` of bridge.listen turns it on again.
     gc.disable()
+    logs.guard()
     try:
         cli()
     except BadConfiguration as error:
         for problem in error.problems:
-            click.echo(str(problem), err=True)
+            click.echo(redact(str(problem)), err=True)
         sys.exit(EXIT_REFUSED)
     sys.exit(0)

@@ -1,20 +1,31 @@
 """app.yaml and the environment become frozen settings; nothing else reads the environment."""
 
+import copy
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
-from bridge.config_access import Access
+from bridge.config_access import Access, UserId
 from bridge.document import Document, Keys
 from bridge.errors import BadConfiguration, BridgeError, Problem
+from bridge.redaction import redact
 from bridge.schedule import parse_when
-from bridge.settings import Duration, Settings, Zone
+from bridge.settings import Address, Duration, Settings, Zone
+from bridge.sources import Sources
 
 DEFAULT_FILE = Path("app.yaml")
 STATE_FOLDER = Path("var")
@@ -29,7 +40,7 @@ class SlackSettings(Settings):
     bot_token: SecretStr | None = Field(None, exclude=True)
     signing_secret: SecretStr | None = Field(None, exclude=True)
     app_token: SecretStr | None = Field(None, exclude=True)
-    api_url: str | None = Field(None, exclude=True)
+    api_url: Address | None = Field(None, exclude=True)
 
 
 class PlanSettings(Settings):
@@ -47,19 +58,6 @@ class ListenSettings(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(8138, ge=0, le=65535)
-
-
-def _address(value: object) -> object:
-    parts = urlsplit(str(value))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address begins with http:// or https:// and a host")
-    if parts.username is not None:
-        raise ValueError("an address holds no user or password")
-    return value
-
-
-Address = Annotated[str, BeforeValidator(_address)]
-"""An `http` or `https` URL."""
 
 
 class HooksSettings(Settings):
@@ -81,17 +79,25 @@ class RealtimeSettings(Settings):
     text: Literal["typed", "raw"] = "typed"
     listen: ListenSettings | None = None
     hooks: HooksSettings = Field(default_factory=HooksSettings)
-    api_server: str | None = Field(None, exclude=True)
+    api_server: Address | None = Field(None, exclude=True)
     app_id: str | None = Field(None, exclude=True)
     app_key: SecretStr | None = Field(None, exclude=True)
     master_key: SecretStr | None = Field(None, exclude=True)
+
+
+def _when(value: str) -> str:
+    try:
+        parse_when(value)
+    except BridgeError as error:
+        raise ValueError(f"{error.message} {error.hint or ''}".rstrip()) from None
+    return value
 
 
 class ScheduleSettings(Settings):
     """One entry of `schedules`."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
-    when: str
+    when: Annotated[str, AfterValidator(_when)]
     tz: Zone
     channel: str = Field(min_length=1)
     grace: Duration = 600_000
@@ -114,8 +120,9 @@ class AppSettings(Settings):
     access: Access | None = None
     safety_window: Duration = 60_000
     lists: Mapping[str, tuple[str, ...] | str] = Field(default_factory=dict)
+    people: Mapping[UserId, Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=dict)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
-    database_url: str | None = Field(None, exclude=True)
+    database_url: SecretStr | None = Field(None, exclude=True)
     host: str = Field("127.0.0.1", exclude=True)
     port: int = Field(8137, ge=0, le=65535, exclude=True)
 
@@ -150,6 +157,34 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "HOST": ("host",),
     "PORT": ("port",),
 }
+SECRETS = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
+    "LEANCLOUD_APP_KEY",
+    "LEANCLOUD_MASTER_KEY",
+    "LEANCLOUD_HOOK_KEY",
+    "IMBRIDGE_DATABASE_URL",
+)
+"""Those that may also come from a file or a command.
+
+`SLACK_BOT_TOKEN_FILE` and `IMBRIDGE_DATABASE_URL_FILE` name a file, `SLACK_BOT_TOKEN_COMMAND` what prints it; so do the
+others of each.
+"""
+TOKEN_SHAPE = re.compile(r"\s*(?:xox[a-z]|xapp)[-.]")
+SHORTEST_SECRET = 8
+"""Characters from which on a value of the file is taken for a secret where it is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a configuration says, and everything that is wrong with it.
+
+    Where something is, the settings are those of the parts in which nothing is; None: not even they can be used.
+    """
+
+    settings: AppSettings | None
+    problems: tuple[Problem, ...]
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> AppSettings:
@@ -157,23 +192,71 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> AppS
 
     BadConfiguration: lists every problem with its file, line and key.
     """
+    examined = examine(path, environment)
+    if examined.problems or examined.settings is None:
+        raise BadConfiguration(examined.problems)
+    return examined.settings
+
+
+def examine(path: Path | None, environment: Mapping[str, str] = os.environ) -> Examined:
+    """As `load`, with the problems beside whatever can be used all the same."""
+    secrets, problems = _secrets(environment)
+    plain = {name: environment.get(name, "") for name in ENVIRONMENT if name not in SECRETS}
+    given = {name: value for name, value in {**plain, **secrets}.items() if value}
     chosen = path or DEFAULT_FILE
-    document = Document.read(chosen, required=path is not None)
-    problems = list(_misplaced(document))
-    for name, place in ENVIRONMENT.items():
-        if environment.get(name):
-            _put(document.values, place, environment[name])
-    _set_beside(document.values, chosen.parent)
     try:
-        settings = AppSettings.model_validate(document.values)
+        document = Document.read(chosen, required=path is not None)
+    except BadConfiguration as error:
+        problems += error.problems
+        document = Document(chosen)
+    problems += (*_misplaced(document), *_betrayed(document, secrets), *_twice(document))
+    written = dict(document.values)
+    _set_beside(written, chosen.parent)
+    settings: AppSettings | None
+    try:
+        settings = _validated(written, given)
     except ValidationError as error:
-        problems.extend(_problem(each, document) for each in error.errors(include_url=False))
-        raise BadConfiguration(tuple(problems)) from None
-    problems.extend(_schedule_problems(settings, document))
-    if problems:
-        raise BadConfiguration(tuple(problems))
-    settings.written_in(document)
-    return settings
+        errors = error.errors(include_url=False)
+        problems += tuple(_problem(each, document) for each in errors)
+        settings = _usable(written, given, {each["loc"] for each in errors if each["loc"]})
+    if settings is not None:
+        settings.written_in(document)
+    return Examined(settings, problems)
+
+
+def _secrets(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """Every secret, hidden in logs and errors from now on."""
+    found, problems = Sources(environment, SECRETS).read()
+    for name, value in found.items():
+        if name == "IMBRIDGE_DATABASE_URL":
+            redact.know_url(value)
+            continue
+        redact.know(value)
+        if not value.isascii() or " " in value:
+            problems += (Problem(name, "holds characters that no token and no key has"),)
+    return found, problems
+
+
+def _validated(written: Mapping[str, Any], given: Mapping[str, str]) -> AppSettings:
+    values = copy.deepcopy(dict(written))
+    for name, value in given.items():
+        _put(values, ENVIRONMENT[name], value)
+    return AppSettings.model_validate(values)
+
+
+def _usable(
+    written: Mapping[str, Any], given: Mapping[str, str], broken: Collection[Keys]
+) -> AppSettings | None:
+    """The settings without the sections, and the variables, in which something is wrong."""
+    fine = {name: value for name, value in given.items() if ENVIRONMENT[name] not in broken}
+    sections = {at[0] for at in broken}
+    sound = {name: value for name, value in written.items() if name not in sections}
+    for kept in (sound, {}):
+        try:
+            return _validated(kept, fine)
+        except ValidationError:
+            continue
+    return None
 
 
 def serve_problems(settings: AppSettings) -> tuple[Problem, ...]:
@@ -218,6 +301,28 @@ def _misplaced(document: Document) -> Iterator[Problem]:
                 document.place(place),
                 f"belongs in the environment, as {name}: this file holds no secrets",
             )
+
+
+def _betrayed(document: Document, secrets: Mapping[str, str]) -> Iterator[Problem]:
+    """Values of the file that are secrets, wherever they stand: they would be shown, or sent to somebody."""
+    names = {value: name for name, value in secrets.items() if len(value) >= SHORTEST_SECRET}
+    for at, value in _texts(document.values, ()):
+        name = names.get(value.strip())
+        if name is not None:
+            yield Problem(document.place(at), f"is the value of {name}: this file holds no secrets")
+        elif TOKEN_SHAPE.match(value):
+            yield Problem(document.place(at), "looks like a token of Slack: this file holds no secrets")
+
+
+def _texts(value: object, at: Keys) -> Iterator[tuple[Keys, str]]:
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _texts(each, (*at, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts(each, (*at, index))
 
 
 def _put(document: dict[str, Any], place: tuple[str, ...], value: str) -> None:
@@ -273,14 +378,12 @@ def _model_in(annotation: Any) -> Any:
     return next((found for each in get_args(annotation) if (found := _model_in(each)) is not None), None)
 
 
-def _schedule_problems(settings: AppSettings, document: Document) -> Iterator[Problem]:
+def _twice(document: Document) -> Iterator[Problem]:
+    schedules = document.values.get("schedules")
     seen: set[str] = set()
-    for index, each in enumerate(settings.schedules):
-        if each.name in seen:
-            yield Problem(document.place(("schedules", index, "name")), f"{each.name!r} is there twice")
-        seen.add(each.name)
-        try:
-            parse_when(each.when)
-        except BridgeError as error:
-            hint = f" {error.hint}" if error.hint else ""
-            yield Problem(document.place(("schedules", index, "when")), f"{error.message}{hint}")
+    for index, each in enumerate(schedules if isinstance(schedules, list) else ()):
+        name = each.get("name") if isinstance(each, dict) else None
+        if isinstance(name, str):
+            if name in seen:
+                yield Problem(document.place(("schedules", index, "name")), f"{name!r} is there twice")
+            seen.add(name)

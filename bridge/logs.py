@@ -1,12 +1,15 @@
-"""Logs on standard error: one line for each event, and no secret in any of them."""
+"""Logs on standard error: one line for each event, and no secret in any of them; nor where the process breaks off."""
 
 import logging
-import re
 import sys
+import threading
+import traceback
 from collections.abc import Iterable
+from types import TracebackType
+
+from bridge.redaction import Redactor, redact
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-HIDDEN = "***"
 QUIET = {
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
@@ -18,31 +21,41 @@ QUIET = {
     "uvicorn": logging.WARNING,
 }
 """Libraries that tell more than the story, and from which level on they are heard."""
-# Slack's tokens, and addresses that let whoever reads them post.
-SECRETS = re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]+|https://hooks\.slack\.com/\S+|(?<=trigger_id=)[\w.]+")
 
 
 class Redacting(logging.Formatter):
-    """Hides what looks like a secret and what is known to be one, tracebacks included."""
+    """Hides secrets in the finished line, tracebacks included: whatever parts it was made of."""
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, hide: Redactor = redact) -> None:
         super().__init__(FORMAT)
-        self._known = tuple(sorted((each for each in known if each), key=len, reverse=True))
+        self._hide = hide
 
     def format(self, record: logging.LogRecord) -> str:
-        line = SECRETS.sub(HIDDEN, super().format(record))
-        for secret in self._known:
-            line = line.replace(secret, HIDDEN)
-        return line
+        return self._hide(super().format(record))
 
 
-def start(known: Iterable[str], level: int = logging.INFO) -> None:
-    """Send all logs to standard error; `known` are this deployment's secrets."""
+def start(known: Iterable[str] = (), level: int = logging.INFO) -> None:
+    """Send all logs to standard error; `known` are secrets of this deployment that its settings do not hold."""
+    redact.know(*known)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Redacting(known))
+    handler.setFormatter(Redacting())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     # What no line shows is not collected: half of a record's cost.
     logging._srcfile = None  # the documented switch for looking up the caller
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(level, least))
+
+
+def guard() -> None:
+    """Hide secrets in what Python itself writes: exceptions that nobody catches, and logs before `start`."""
+    sys.excepthook = _broke_off
+    threading.excepthook = lambda broken: _broke_off(broken.exc_type, broken.exc_value, broken.exc_traceback)
+    sys.unraisablehook = lambda broken: _broke_off(broken.exc_type, broken.exc_value, broken.exc_traceback)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(Redacting())
+
+
+def _broke_off(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
