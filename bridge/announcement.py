@@ -1,9 +1,10 @@
 """What is said of a delivery: begins with its state, quotes its text, and only a finished one sounds finished."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import ceil
 
-from bridge.ledger import Act, Delivery, Part, Reason, State
+from bridge.ledger import Act, Delivery, Part, Plan, Reason, State
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.reply import Button, Buttons, Failure, Fields, Hint, Json, Paragraph, Reply, Tone
 from bridge.reply import Part as Said
@@ -77,7 +78,18 @@ EXPLANATIONS = {
         "It was recognised by its sender, text and time, which is weaker than by its delivery id."
     ),
     Reason.PERSON: phrase("A person stopped it."),
+    Reason.EXPIRED: phrase("Nobody gave their word in time."),
+    Reason.VOID: phrase("It was no longer what had been shown, or no longer its author's to do."),
+    Reason.FROZEN: phrase("Everything was frozen before it went out."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a command means to say, complete, before anything is done; `parts` belong into every reply on it."""
+
+    plan: Plan
+    parts: tuple[Said, ...] = ()
 
 
 def announce(delivery: Delivery) -> Reply:
@@ -91,7 +103,26 @@ def announce(delivery: Delivery) -> Reply:
         tone=TONES[state],
         private=delivery.count(State.REFUSED) == len(delivery.parts),
         failure=_failure(delivery, title, explained) if state in ENDED_BADLY else None,
+        key=_key(delivery),
     )
+
+
+def _key(delivery: Delivery) -> str:
+    """Names a result or a question; after a person's word there is another. What goes on has none."""
+    if delivery.state in (State.PROPOSED, *UNDER_WAY) or delivery.doubtful:
+        return ""
+    return f"delivery:{delivery.id}:{max(part.at for part in delivery.parts)}"
+
+
+def counting_down(reply: Reply, left_ms: int) -> Reply:
+    """The reply on a planned delivery, saying when it goes out and that anyone may stop it."""
+    seconds = ceil(left_ms / 1000)
+    hint = phrase(
+        "It goes out in {count} second. Anyone here may stop it.",
+        plural="It goes out in {count} seconds. Anyone here may stop it.",
+        count=seconds,
+    )
+    return replace(reply, parts=(Paragraph(hint), *reply.parts))
 
 
 def data_of(delivery: Delivery) -> dict[str, Json]:
@@ -155,8 +186,10 @@ def _parts(delivery: Delivery, explained: Phrase | None) -> Iterator[Said]:
     if explained is not None:
         yield Paragraph(explained)
     yield Fields(tuple(_rows(delivery)))
-    if delivery.state in UNDER_WAY and len(delivery.parts) > 1:
+    if delivery.state in UNDER_WAY and (len(delivery.parts) > 1 or delivery.due):
         yield Buttons((Button(phrase("Stop"), f"delivery cancel {delivery.id}", danger=True),))
+    if delivery.state is State.SENT:
+        yield Buttons((Button(phrase("Recall / correct"), f"delivery correct {delivery.id}"),))
     if delivery.state is State.UNKNOWN and not delivery.doubtful:
         yield _question(delivery.id)
         yield Hint(phrase("It is never repeated by machine: you decide."))
@@ -165,15 +198,15 @@ def _parts(delivery: Delivery, explained: Phrase | None) -> Iterator[Said]:
 def _question(delivery: str) -> Buttons:
     return Buttons(
         (
-            Button(phrase("It went out"), f"delivery resolve {delivery} sent"),
-            Button(phrase("Send again"), f"delivery resolve {delivery} again", danger=True),
-            Button(phrase("Give up"), f"delivery resolve {delivery} give-up"),
+            Button(phrase("It went out"), f"delivery resolve {delivery} sent", settles=True),
+            Button(phrase("Send again"), f"delivery resolve {delivery} again", danger=True, settles=True),
+            Button(phrase("Give up"), f"delivery resolve {delivery} give-up", settles=True),
         )
     )
 
 
 def _rows(delivery: Delivery) -> Iterator[tuple[Phrase, Value]]:
-    yield phrase("To"), _audience(delivery)
+    yield phrase("To"), audience(delivery.plan)
     yield phrase("From"), delivery.plan.sender
     if len(delivery.parts) > 1 and delivery.state is not State.SENT:
         done = delivery.count(State.SENT)
@@ -201,8 +234,8 @@ def _speed(delivery: Delivery, done: int) -> Iterator[tuple[Phrase, Value]]:
         yield phrase("Time left"), phrase("about {seconds} s", seconds=ceil(left / rate))
 
 
-def _audience(delivery: Delivery) -> Value:
-    plan = delivery.plan
+def audience(plan: Plan) -> Value:
+    """Whom it is for, in words."""
     match plan.act:
         case Act.SEND:
             return plan.name

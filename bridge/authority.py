@@ -7,14 +7,17 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from bridge.access import FREELY, Asked, Decision, Found, Policy, Rule, Verdict, decide, stricter, unchecked
+from bridge.access import FREELY, decide, may_answer, stricter, unchecked
 from bridge.audiences import Audiences
 from bridge.commands import Command, Effect, Registry
 from bridge.conversations import Conversations
 from bridge.errors import BridgeError, NotUnderstood
 from bridge.grammar import split
-from bridge.invocation import Invocation, Standing, Trigger
+from bridge.invocation import Actor, Invocation, Standing, Trigger
 from bridge.parse import Understood, understand
+from bridge.phrases import Phrase
+from bridge.policy import Asked, Decision, Found, Policy, Rule, Verdict
+from bridge.proposals import Proposal
 from bridge.realtime.errors import RealtimeError
 from bridge.values import CommandLine, ConversationRef, Reading
 
@@ -53,7 +56,7 @@ class Authority:
             return Decided(understood, FREELY)
         try:
             decided = await self._decide(understood, invocation)
-            for held in self._held(understood, invocation):
+            for held in self.held(understood, invocation):
                 later = await self._decide(held, replace(invocation, trigger=Trigger.SCHEDULE))
                 decided = Decided(decided.understood, stricter(decided.decision, later.decision))
         except NotUnderstood:
@@ -66,6 +69,18 @@ class Authority:
     def some(self, command: Command, invocation: Invocation) -> Decision:
         """The decision about a command with whichever arguments it likes best."""
         return decide(self._policy, Asked(command, invocation, None))
+
+    def may_answer(self, proposal: Proposal, actor: Actor) -> Phrase | None:
+        """Why somebody may not say yes to what is proposed; None: they may."""
+        return may_answer(self._policy, proposal.author, proposal.role, actor)
+
+    async def pinned(self, understood: Understood) -> Understood:
+        """The command with its conversations by id. Refused: one of them is not to be found."""
+        ids = {
+            name: (await self._conversations.resolve(ConversationRef(ref))).id
+            for name, ref in _conversations(understood)
+        }
+        return Understood(understood.command, {**understood.arguments, **ids})
 
     def runnable(self, invocation: Invocation) -> tuple[Command, ...]:
         """What may be run here with some arguments or others, perhaps once it is confirmed or approved."""
@@ -91,7 +106,7 @@ class Authority:
         pinned = {name: found.conversations.get(ref, ref) for name, ref in _conversations(understood)}
         return Decided(Understood(command, {**arguments, **pinned}), decision)
 
-    def _held(self, understood: Understood, invocation: Invocation) -> Iterator[Understood]:
+    def held(self, understood: Understood, invocation: Invocation) -> Iterator[Understood]:
         """The command line that a command keeps for later, as `schedule add` does."""
         for each in understood.command.parameters:
             if each.kind is CommandLine and understood.command.effect is not Effect.NONE:

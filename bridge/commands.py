@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from bridge.announcement import Announcement
 from bridge.context import Context
 from bridge.errors import NotUnderstood
 from bridge.grammar import Line
@@ -15,13 +16,19 @@ from bridge.phrases import Code, Phrase, phrase
 from bridge.reply import Reply
 from bridge.values import NOUNS, READERS, CommandLine, Text, WholeLine
 
-Handler: TypeAlias = Callable[..., Awaitable[Reply]]
+Handler: TypeAlias = Callable[..., Awaitable[Reply]] | Callable[..., Awaitable[Announcement]]
 
 
 class Effect(StrEnum):
     """The worst that a command can do; access decides by it where no rule names the command."""
 
     NONE = "none"
+    ANSWERS = "answers"
+    """Answers a question of the bridge, which itself knows who may."""
+    STOPS = "stops"
+    """Stops what others have begun: never too many may."""
+    RESUMES = "resumes"
+    """Lets go on what somebody has stopped for all."""
     READS = "reads"
     READS_MESSAGES = "reads messages"
     CHANGES = "changes"
@@ -91,8 +98,10 @@ class Command:
     parameters: tuple[Parameter, ...]
     groups: Mapping[str, Callable[..., object]]
     examples: tuple[str, ...]
+    announces: bool = False
+    """Its handler does nothing yet: it gives an announcement, which goes out once that is allowed."""
 
-    def call(self, context: Context, arguments: Mapping[str, object]) -> Awaitable[Reply]:
+    def call(self, context: Context, arguments: Mapping[str, object]) -> Awaitable[Reply | Announcement]:
         """Run the handler with flat arguments, those of a group gathered into its dataclass."""
         taken: dict[str, object] = {}
         grouped: dict[str, dict[str, object]] = {name: {} for name in self.groups}
@@ -125,7 +134,7 @@ class Help:
 
 
 def command(name: str, effect: Effect, *examples: str) -> Callable[[Handler], Command]:
-    """Make a Command of a handler `async def f(ctx, positional, ..., *, option, ...) -> Reply`.
+    """Make a Command of a handler `async def f(ctx, positional, ..., *, option, ...) -> Reply | Announcement`.
 
     Keyword-only parameters become options; a bool is a flag; `tuple[T, ...]` gathers; `T | None` or a default
     makes it optional; a dataclass stands for its fields, each an option. The docstring's first line is the summary.
@@ -150,7 +159,8 @@ def command(name: str, effect: Effect, *examples: str) -> Callable[[Handler], Co
                 parameters.append(_parameter(taken.name, hint, option=option, required=required))
         # As they are best typed: by position, options, and last a command line behind its two dashes.
         parameters.sort(key=lambda each: (each.kind is CommandLine, each.option))
-        return Command(name, effect, handler, summary, tuple(parameters), groups, examples)
+        announces = hints["return"] is Announcement
+        return Command(name, effect, handler, summary, tuple(parameters), groups, examples, announces)
 
     return specify
 

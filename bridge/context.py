@@ -1,19 +1,22 @@
 """All that a handler is given to act with; it reaches nothing else."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.invocation import Invocation
 from bridge.reply import Reply
 
 if TYPE_CHECKING:
+    from bridge.approvals import Approvals
     from bridge.audiences import Audiences
     from bridge.authority import Authority
     from bridge.clock import Clock
     from bridge.commands import Registry
     from bridge.conversations import Conversations
+    from bridge.database.audit import AuditLog
     from bridge.delivery import Deliveries
+    from bridge.freezing import Freezer
     from bridge.realtime.client import RealtimeClient
     from bridge.schedule import Schedules
 
@@ -23,10 +26,14 @@ Tell: TypeAlias = Callable[[Reply], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a message is sent with when nothing else is said: its sender, and text as typed or as a plain string."""
+    """What a message is sent with when nothing else is said: its sender, and text as typed or as a plain string.
+
+    `people` are those of Slack who have a client id of their own in the app, by user id.
+    """
 
     sender: str | None = None
     typed: bool = True
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,9 @@ class Services:
     audiences: "Audiences"
     registry: "Registry"
     authority: "Authority"
+    approvals: "Approvals"
+    freezer: "Freezer"
+    audit: "AuditLog"
     defaults: Defaults
     clock: "Clock"
 

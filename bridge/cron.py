@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from bridge.errors import NotUnderstood
-from bridge.invocation import Place
+from bridge.invocation import Consent, Place
 from bridge.phrases import Code, phrase
 
 GRACE_MS = 600_000
@@ -54,6 +54,7 @@ class Schedule:
 
     `when` is as its author wrote it, wall-clock time in `zone`. Later than `grace_ms` it asks instead of running.
     `owner` is who added it in Slack; empty for those of app.yaml. It fires no more after `expires`, UTC ms.
+    `consent` was given when it was added, and serves each of its fires.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Schedule:
     owner: str = ""
     paused: bool = False
     expires: int | None = None
+    consent: Consent | None = None
 
 
 class FireState(StrEnum):

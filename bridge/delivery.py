@@ -3,18 +3,19 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING
 
 from bridge import forecast
-from bridge.announcement import STATES, announce
+from bridge.announcement import STATES, announce, counting_down
 from bridge.clock import Clock, now_ms
 from bridge.context import Tell
 from bridge.errors import Refused
 from bridge.forecast import Say
-from bridge.invocation import Invocation, Place
+from bridge.invocation import Invocation
 from bridge.ledger import Act, Answer, Delivery, Outcome, Part, PartKey, Plan, Reason, State
 from bridge.lookup import Lookup, Patience, Sleep
 from bridge.phrases import Code, phrase
@@ -24,15 +25,13 @@ from bridge.realtime.limits import Family
 from bridge.realtime.messages import BroadcastOptions, Push, SendOptions
 from bridge.realtime.models import Ref, Sent
 from bridge.reply import Reply
+from bridge.watch import Watching
 
 if TYPE_CHECKING:
     from bridge.database.ledger import Ledger
     from bridge.realtime.client import RealtimeClient
 
 __all__ = ["Deliveries", "Pace", "announce"]
-
-Post: TypeAlias = Callable[[Place, Reply, str], Awaitable[None]]
-"""Says something in a place, of its own accord, and never twice under the same key."""
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +86,8 @@ class Deliveries:
         self._carried: Counter[str] = Counter()
         self._resumed: set[asyncio.Task[None]] = set()
 
-    async def carry_out(self, plan: Plan, invocation: Invocation, tell: Tell) -> Delivery:
-        """Commit the plan and carry it out, telling now and then how far it has come.
+    async def carry_out(self, plan: Plan, invocation: Invocation, tell: Tell, due: int = 0) -> Delivery:
+        """Commit the plan and carry it out, not before `due` (UTC ms), telling now and then how far it has come.
 
         A request that has a delivery already gets that one as it stands; nothing is done for it again. Refused: it
         can't be carried out today, or nobody would hear how it ends.
@@ -99,13 +98,20 @@ class Deliveries:
         forecast.refuse_beyond_the_day(left, calls)
         await forecast.refuse_unheard(invocation, wait, self._say)
         with self._carrying(plan.id):
-            planned = await self._ledger.plan(plan, invocation)
+            planned = await self._ledger.plan(plan, invocation, due)
             if not planned.fresh:
                 return planned.delivery
             if wait:
                 await self._shown(planned.delivery, tell, lambda reply: forecast.foretold(reply, calls, wait))
             log.info("delivery %s planned: %s, %d calls", plan.id, plan.act, len(planned.delivery.parts))
             return await self._handed_over(await self._carry(planned.delivery, tell))
+
+    async def release(self, delivery: str, who: str, due: int, tell: Tell) -> Delivery | None:
+        """Carry out what was proposed, not before `due` (UTC ms). None: somebody has decided already."""
+        with self._carrying(delivery):
+            if not await self._ledger.release(delivery, who, due):
+                return None
+            return await self._handed_over(await self._carry(await self._now(delivery), tell))
 
     async def resolve(self, delivery: str, answer: Answer, who: str, tell: Tell) -> Delivery | None:
         """Do what a person decides of an unknown delivery. Refused: nothing waits for a decision."""
@@ -130,13 +136,13 @@ class Deliveries:
             log.info("delivery %s: %s says %s of %d calls", delivery, who, answer, sum(taken))
             return await self._handed_over(await self._carry(await self._now(delivery), tell))
 
-    async def take_over(self, post: Post) -> None:
+    async def take_over(self, watching: Watching) -> None:
         """Until canceled: carry on what ended processes have left, and post what came of it where it was asked."""
         try:
             while True:
                 try:
                     for delivery in await self._ledger.take_over(self._carried):
-                        self._resume(delivery, post)
+                        self._resume(delivery, watching)
                 except Exception:
                     log.exception("the ledger could not be read; trying again")
                 await asyncio.sleep(self._pace.take_over_seconds)
@@ -176,18 +182,21 @@ class Deliveries:
             raise LookupError(f"delivery {delivery} has vanished from the ledger")
         return found
 
-    def _resume(self, delivery: str, post: Post) -> None:
-        task = asyncio.create_task(self._resumed_until_settled(delivery, post))
+    def _resume(self, delivery: str, watching: Watching) -> None:
+        task = asyncio.create_task(self._resumed_until_settled(delivery, watching))
         self._resumed.add(task)
         task.add_done_callback(self._resumed.discard)
 
-    async def _resumed_until_settled(self, delivery: str, post: Post) -> None:
+    async def _resumed_until_settled(self, delivery: str, watching: Watching) -> None:
         log.info("delivery %s taken over", delivery)
         try:
             with self._carrying(delivery):
-                settled = await self._carry(await self._now(delivery), _untold)
-                if settled.place.channel:
-                    await post(settled.place, announce(settled), _key(settled))
+                left = await self._now(delivery)
+                async with watching(left.place) as watch:
+                    reply = announce(await self._carry(left, watch.tell))
+                    if left.place.channel:
+                        key = reply.key_in(left.place.channel, f"delivery:{delivery}")
+                        await watch.give(reply, key)
                 await self._ledger.told(delivery)
         except Exception:
             log.exception("delivery %s could not be carried on", delivery)
@@ -203,6 +212,7 @@ class Deliveries:
 
     async def _carry(self, delivery: Delivery, tell: Tell) -> Delivery:
         """Make every call that is still planned, then look for whatever may have gone out."""
+        await self._count_down(delivery, tell)
         await self._make_calls(delivery, tell)
         found = await self._now(delivery.id)
         if found.doubtful:
@@ -210,6 +220,13 @@ class Deliveries:
                 await self._lookup.clear_up(found)
             found = await self._now(delivery.id)
         return found
+
+    async def _count_down(self, delivery: Delivery, tell: Tell) -> None:
+        """Wait until it is due, or until somebody has stopped it."""
+        while (left := delivery.due - self._clock()) > 0 and delivery.state is State.PLANNED:
+            await self._shown(delivery, tell, partial(counting_down, left_ms=left))
+            await self._sleep(min(left, self._pace.progress_ms) / 1000)
+            delivery = await self._now(delivery.id)
 
     async def _make_calls(self, delivery: Delivery, tell: Tell) -> None:
         planned = iter([part for part in delivery.parts if part.state is State.PLANNED])
@@ -326,15 +343,6 @@ class Deliveries:
         except Exception:
             # Whoever watches is not what the delivery is for: it goes on unseen.
             log.exception("delivery %s: its progress could not be told", delivery.id)
-
-
-def _key(delivery: Delivery) -> str:
-    """Names one result of a delivery: another one, after a person's word, is told anew."""
-    return f"delivery:{delivery.id}:{max(part.at for part in delivery.parts)}"
-
-
-async def _untold(_: Reply) -> None:
-    """Nobody watches what is carried on after a restart; its result is posted."""
 
 
 @dataclass(slots=True)

@@ -58,12 +58,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """Somebody's word for exactly this: the author's own, or that of a second person of a role."""
+
+    who: str
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """A command line with its origin.
 
     `line` is the text as typed; `words` is set instead where a shell has split it, so that boundaries stay.
     `request` names what carried it (Slack's trigger id, a fire's key): the same one never acts twice.
-    `at` is when it was asked, UTC milliseconds.
+    `at` is when it was asked, UTC milliseconds; `consent` was given to it since.
     """
 
     id: str
@@ -74,3 +82,4 @@ class Invocation:
     at: int
     line: str = ""
     words: tuple[str, ...] = field(default=())
+    consent: Consent | None = None

@@ -90,6 +90,13 @@ class Reason(StrEnum):
     NOT_ASKED = "not_asked"
     """The service could not be asked for too long."""
     PERSON = "person"
+    GIVEN = "given"
+    """Confirmed by its author, or approved."""
+    EXPIRED = "expired"
+    """Nobody gave their word in time."""
+    VOID = "void"
+    """It was no longer what had been shown, or no longer its author's to do."""
+    FROZEN = "frozen"
 
 
 QUESTIONS = frozenset({Reason.NOT_FOUND, Reason.NO_TRACE, Reason.NOT_ASKED})
@@ -163,7 +170,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A plan and how far it has come. `at` is when it was planned, UTC ms; `actor` and `place` say who and where."""
+    """A plan and how far it has come. `at` is when it was planned, UTC ms; `actor` and `place` say who and where.
+
+    Nothing of it goes out before `due`, UTC ms; 0 where nobody waits.
+    """
 
     plan: Plan
     request: str
@@ -171,6 +181,7 @@ class Delivery:
     place: Place
     at: int
     parts: tuple[Part, ...]
+    due: int = 0
 
     @property
     def id(self) -> str:

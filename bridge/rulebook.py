@@ -3,7 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
-from bridge.access import (
+from bridge.access import decide
+from bridge.commands import Effect, Registry
+from bridge.config import AppSettings
+from bridge.config_access import AccessSettings, ExampleSettings, RuleSettings
+from bridge.document import Keys
+from bridge.errors import BadConfiguration, NotUnderstood, Problem
+from bridge.grammar import split
+from bridge.invocation import Actor, Invocation, Place, Standing
+from bridge.parse import understand
+from bridge.phrases import plain
+from bridge.policy import (
     EVERYTHING,
     OPEN,
     UNSET,
@@ -15,17 +25,7 @@ from bridge.access import (
     Role,
     Rule,
     Verdict,
-    decide,
 )
-from bridge.commands import Effect, Registry
-from bridge.config import AppSettings
-from bridge.config_access import AccessSettings, ExampleSettings, RuleSettings
-from bridge.document import Keys
-from bridge.errors import BadConfiguration, NotUnderstood, Problem
-from bridge.grammar import split
-from bridge.invocation import Actor, Invocation, Place, Standing
-from bridge.parse import understand
-from bridge.phrases import plain
 from bridge.values import ConversationRef, Reading
 
 STANDINGS = {"member": Standing.MEMBER, "guest": Standing.GUEST, "foreign": Standing.FOREIGN}

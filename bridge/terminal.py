@@ -1,10 +1,27 @@
-"""A Reply as the terminal shows it: text for people, one JSON object for programs."""
+"""The terminal's edge: its words as an Invocation, a Reply as text for people or one JSON object for programs."""
 
+import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from bridge.clock import now_ms
+from bridge.identifiers import new_invocation_id
+from bridge.invocation import TERMINAL, Actor, Invocation, Place, Standing, Trigger
 from bridge.phrases import Phrase, Value, phrase, plain
-from bridge.reply import Buttons, Fields, File, Hint, Paragraph, Part, Quote, Reply, Table
+from bridge.reply import Buttons, Fields, File, Heading, Hint, Paragraph, Part, Quote, Reply, Table
+
+
+def invocation(words: Sequence[str], actor: str | None) -> Invocation:
+    """What `actor`, or whoever is logged in, asks for: somebody who holds the keys."""
+    return Invocation(
+        id=new_invocation_id(),
+        request=f"{TERMINAL}{new_invocation_id()}{new_invocation_id()}",
+        actor=Actor(f"{TERMINAL}{actor or getpass.getuser()}", standing=Standing.KEEPER),
+        place=Place(),
+        trigger=Trigger.TERMINAL,
+        at=now_ms(),
+        words=tuple(words),
+    )
 
 
 def text(reply: Reply) -> str:
@@ -41,6 +58,8 @@ def _lines(part: Part) -> Iterator[str]:
     match part:
         case Paragraph(words):
             yield plain(words)
+        case Heading(words):
+            yield from ("", plain(words))
         case Hint(words):
             yield f"  → {plain(words)}"
         case Quote(quoted):

@@ -9,6 +9,8 @@ from typing import Any, NewType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from bridge.cron import parse_when
+from bridge.errors import NotUnderstood
 from bridge.phrases import Code, Phrase, phrase
 from bridge.reply import Json
 
@@ -27,6 +29,10 @@ Until = NewType("Until", int)
 """A time ahead, UTC ms; a duration counts from now."""
 Since = NewType("Since", int)
 """A time past, UTC ms; a duration counts back from now."""
+When = NewType("When", str)
+"""When a schedule fires, as typed: cron with named weekdays, or a date and time."""
+Zone = NewType("Zone", str)
+"""A time zone by its IANA name."""
 JsonObject = NewType("JsonObject", dict[str, Any])
 Url = NewType("Url", str)
 
@@ -67,6 +73,7 @@ class Unreadable(ValueError):
 
 
 Reader = Callable[[str, Reading], Any]
+"""Raises Unreadable, or NotUnderstood where more can be said."""
 UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 DURATION = re.compile(r"(?:\d+[smhdw])+")
 MILLISECONDS = re.compile(r"\d{11,14}")
@@ -110,6 +117,22 @@ def _until(text: str, reading: Reading) -> int:
 def _since(text: str, reading: Reading) -> int:
     ago = duration_ms(text)
     return reading.now - ago if ago is not None else _instant(text, reading)
+
+
+def _when(text: str, _: Reading) -> str:
+    parse_when(text)
+    return text
+
+
+def _zone(text: str, _: Reading) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, ValueError, OSError):
+        raise NotUnderstood(
+            phrase("There is no time zone {name}.", name=Code(text)),
+            hint=phrase("Write one like {example}.", example=Code("Asia/Shanghai")),
+            code="bad_value",
+        ) from None
 
 
 def _client_id(text: str, _: Reading) -> str:
@@ -202,6 +225,8 @@ READERS: Mapping[Any, Reader] = {
     int: _integer,
     Until: _until,
     Since: _since,
+    When: _when,
+    Zone: _zone,
     JsonObject: _json_object,
     Attribute: _attribute,
     Url: _url,
@@ -218,6 +243,8 @@ NOUNS: Mapping[Any, str] = {
     int: "N",
     Until: "WHEN",
     Since: "WHEN",
+    When: "WHEN",
+    Zone: "ZONE",
     JsonObject: "JSON",
     Attribute: "KEY=VALUE",
     Url: "URL",

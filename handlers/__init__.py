@@ -2,10 +2,13 @@
 
 from handlers import (
     announcements,
+    approvals,
+    audit,
     broadcasts,
     clients,
     conversations,
     deliveries,
+    freezing,
     history,
     members,
     messages,
@@ -29,5 +32,8 @@ COMMANDS = (
     *clients.COMMANDS,
     *schedules.COMMANDS,
     *deliveries.COMMANDS,
+    *approvals.COMMANDS,
+    *audit.COMMANDS,
+    *freezing.COMMANDS,
     *quota.COMMANDS,
 )

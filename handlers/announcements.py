@@ -1,9 +1,9 @@
 """Announcements: to chosen users, to subscribers, to everyone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
-from bridge.announcement import announce
+from bridge.announcement import Announcement
 from bridge.audiences import Audience
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
@@ -12,7 +12,7 @@ from bridge.invocation import Trigger
 from bridge.ledger import Act, Options
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.realtime.models import Kind
-from bridge.reply import Fields, Reply
+from bridge.reply import Fields
 from bridge.values import ClientId, ConversationRef, Text, Until
 from handlers.composing import Composing, Saying, plan
 from handlers.kinds import of_kind
@@ -29,7 +29,9 @@ class Chosen:
 
     to: Annotated[tuple[ClientId, ...], Help("whom it is for, any number")] = ()
     to_list: Annotated[str | None, Help("a list of app.yaml")] = None
-    to_file: Annotated[str | None, Help("a CSV file, from the terminal", "CSV")] = None
+    to_file: Annotated[
+        str | None, Help("the link of an uploaded CSV file; in the terminal, its path", "CSV")
+    ] = None
 
 
 @command(
@@ -46,13 +48,12 @@ async def notify(
     *,
     chosen: Chosen,
     composing: Composing,
-) -> Reply:
+) -> Announcement:
     """Send a system message to chosen users."""
     audience = await _audience(ctx, chosen)
     found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
     saying = Saying(Act.NOTIFY, found, text, audience=audience.clients)
-    told = announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
-    return replace(told, parts=(*told.parts, _described(audience)))
+    return Announcement(plan(ctx, saying, composing), (_described(audience),))
 
 
 async def _audience(ctx: Context, chosen: Chosen) -> Audience:
@@ -78,23 +79,29 @@ async def _audience(ctx: Context, chosen: Chosen) -> Audience:
                 list=Code("--to-list NAME"),
             )
         )
-        raise NotUnderstood(problem, code="bad_value" if ways else "missing_argument")
+        code = "bad_value" if ways else "missing_argument"
+        raise NotUnderstood(problem, code=code, parameter="to")
     if chosen.to_list is not None:
         return await ctx.audiences.named(chosen.to_list)
     if chosen.to_file is None:
         return Audience.of(chosen.to)
-    if ctx.invocation.trigger is not Trigger.TERMINAL:
-        raise Refused(
-            phrase(
-                "{option} is for the terminal: files elsewhere are not to be seen from here.",
-                option=Code("--to-file"),
-            ),
-            hint=phrase(
-                "Name a list of {file} with {list}.", file=Code("app.yaml"), list=Code("--to-list NAME")
-            ),
-            code="terminal_only",
-        )
-    return await ctx.audiences.file(chosen.to_file)
+    match ctx.invocation.trigger:
+        case Trigger.TERMINAL:
+            return await ctx.audiences.file(chosen.to_file)
+        case Trigger.SCHEDULE:
+            raise unscheduled_file()
+        case Trigger.SLASH | Trigger.BUTTON | Trigger.FORM:
+            return await ctx.audiences.uploaded(chosen.to_file, ctx.invocation)
+
+
+def unscheduled_file() -> Refused:
+    """A schedule's audience is not for whoever can change a file to decide."""
+    return Refused(
+        phrase("A schedule takes no {option}: the file may be another by then.", option=Code("--to-file")),
+        hint=phrase("Name a list of {file} with {list}.", file=Code("app.yaml"), list=Code("--to-list NAME")),
+        code="no_file",
+        parameter="to_file",
+    )
 
 
 def _described(audience: Audience) -> Fields:
@@ -110,11 +117,10 @@ def _described(audience: Audience) -> Fields:
 @command("publish", Effect.REACHES, "publish news The new season has begun.")
 async def publish(
     ctx: Context, conv: ConversationRef, text: Text | None = None, *, composing: Composing
-) -> Reply:
+) -> Announcement:
     """Send a message to all subscribers of a system conversation."""
     found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
-    saying = Saying(Act.PUBLISH, found, text)
-    return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
+    return Announcement(plan(ctx, Saying(Act.PUBLISH, found, text), composing))
 
 
 @command(
@@ -131,12 +137,12 @@ async def broadcast(  # noqa: PLR0913 - one argument for each word of the gramma
     valid_till: Annotated[Until | None, Help("until when those who were offline still get it")] = None,
     transient: Annotated[bool, Help("only for those online now; not kept")] = False,
     composing: Composing,
-) -> Reply:
+) -> Announcement:
     """Send a message to every user of the app."""
     _refuse_bad_validity(ctx.clock(), valid_till)
     found = await of_kind(ctx, conv, Kind.SYSTEM, SPEAKS_OTHERWISE)
     saying = Saying(Act.BROADCAST, found, text, Options(transient=transient, valid_till=valid_till))
-    return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
+    return Announcement(plan(ctx, saying, composing))
 
 
 def _refuse_bad_validity(now: int, valid_till: int | None) -> None:
@@ -149,6 +155,7 @@ def _refuse_bad_validity(now: int, valid_till: int | None) -> None:
             ),
             hint=phrase("A duration counts from now: {example}", example=Code("--valid-till 2h")),
             code="in_the_past",
+            parameter="valid_till",
         )
     if valid_till > now + MONTH_MS:
         raise Refused(
@@ -159,6 +166,7 @@ def _refuse_bad_validity(now: int, valid_till: int | None) -> None:
             ),
             hint=phrase("The service keeps a broadcast for a month at most."),
             code="too_far",
+            parameter="valid_till",
         )
 
 

@@ -24,6 +24,7 @@ from bridge.realtime.content import (
     Plain,
     Text,
     Video,
+    decode,
     encode,
     with_delivery,
 )
@@ -85,6 +86,15 @@ def plan(ctx: Context, saying: Saying, composing: Composing) -> Plan:
     )
 
 
+def tried(plan: Plan, client: str) -> Plan:
+    """The same announcement, as a delivery of its own to one user."""
+    delivery = new_delivery_id()
+    content = with_delivery(decode(plan.message), delivery) if plan.typed else Plain(plan.message)
+    return replace(
+        plan, id=delivery, act=Act.NOTIFY, message=encode(content), options=Options(), audience=(client,)
+    )
+
+
 def _content(ctx: Context, text: str | None, composing: Composing) -> Content:
     media = _media(composing, text or "")
     if len(media) > 1:
@@ -96,6 +106,7 @@ def _content(ctx: Context, text: str | None, composing: Composing) -> Content:
         raise NotUnderstood(
             phrase("The attribute {key} is imbridge's own: it finds a message by it.", key=Code(DELIVERY)),
             hint=phrase("Choose another name."),
+            parameter="attr",
         )
     plain = composing.raw or not ctx.defaults.typed
     if not media:
@@ -103,6 +114,7 @@ def _content(ctx: Context, text: str | None, composing: Composing) -> Content:
             raise NotUnderstood(
                 phrase("There is nothing to say: {text} is missing.", text=Code("TEXT")),
                 code="missing_argument",
+                parameter="text",
             )
         if plain and not attributes:
             return Plain(text)
@@ -112,11 +124,12 @@ def _content(ctx: Context, text: str | None, composing: Composing) -> Content:
                     "A plain string carries no attributes: leave out {raw} or {attr}.",
                     raw=Code("--raw"),
                     attr=Code("--attr"),
-                )
+                ),
+                parameter="raw",
             )
         return Text(text, attributes)
     if composing.raw:
-        raise NotUnderstood(phrase("{raw} is for text alone.", raw=Code("--raw")))
+        raise NotUnderstood(phrase("{raw} is for text alone.", raw=Code("--raw")), parameter="raw")
     return _with_attributes(next(iter(media.values())), attributes, text)
 
 
@@ -147,7 +160,8 @@ def _with_attributes(content: Content, attributes: dict[str, Json], text: str | 
     if isinstance(content, Custom):
         if text or attributes:
             raise NotUnderstood(
-                phrase("{json} is the whole message: no text or attributes beside it.", json=Code("--json"))
+                phrase("{json} is the whole message: no text or attributes beside it.", json=Code("--json")),
+                parameter="json",
             )
         return content
     return replace(content, attributes=attributes) if isinstance(content, Attributed) else content
@@ -165,6 +179,7 @@ def _push(typed: str | None) -> dict[str, Json] | None:
         raise NotUnderstood(
             phrase("{push} begins like JSON and is none: {reason}", push=Code("--push"), reason=str(error)),
             code="bad_value",
+            parameter="push",
         ) from None
     return found
 
@@ -176,7 +191,9 @@ def _sender(ctx: Context, composing: Composing, act: Act) -> str:
     if act is not Act.SEND and ctx.defaults.sender:
         return ctx.defaults.sender
     raise NotUnderstood(
-        phrase("Who speaks? {option} is missing.", option=Code("--from ID")), code="missing_argument"
+        phrase("Who speaks? {option} is missing.", option=Code("--from ID")),
+        code="missing_argument",
+        parameter="from_",
     )
 
 
@@ -192,6 +209,7 @@ def refuse_too_long(message: str, push: dict[str, Json] | None) -> None:
             ),
             hint=phrase("Shorten it by {over} bytes.", over=size - MESSAGE_BYTES),
             code="too_long",
+            parameter="text",
         )
 
 

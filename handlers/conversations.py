@@ -60,7 +60,7 @@ async def create(  # noqa: PLR0913 - one argument for each word of the grammar
 
 def _refuse_no_name(name: str) -> None:
     if not name.strip():
-        raise NotUnderstood(phrase("The name is empty: nobody could call it by that."))
+        raise NotUnderstood(phrase("The name is empty: nobody could call it by that."), parameter="name")
 
 
 def _refuse_mixed_kinds(*, system: bool, transient: bool, normal_only: bool) -> None:

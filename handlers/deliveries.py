@@ -1,20 +1,25 @@
 """The ledger: what went out, what is on its way, what is in doubt."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from bridge.announcement import ACTS, STATES, announce, data_of, opening, part_data
+from bridge.card import cost
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
+from bridge.delivery import FAMILIES
 from bridge.errors import Refused
-from bridge.ledger import Answer, Delivery, State
-from bridge.phrases import Code, Moment, phrase
-from bridge.reply import Reply, Table
+from bridge.ledger import Act, Answer, Delivery, State
+from bridge.phrases import Code, Moment, Phrase, phrase
+from bridge.reply import Button, Buttons, Fields, Paragraph, Reply, Table
+from bridge.writing import written
 from handlers.ranges import refuse_outside
 
 NEWEST = 100
 """How many a list shows unless told otherwise."""
 MOST = 1000
+MOST_BUTTONS = 20
 DeliveryId = Annotated[str, Help("as its reply and the list show it", "ID")]
 
 
@@ -51,13 +56,13 @@ async def show(ctx: Context, delivery: DeliveryId) -> Reply:
     return replace(announce(found), data=_row(found), private=False, failure=None)
 
 
-@command("delivery cancel", Effect.CHANGES, "delivery cancel 4k2m9x7c1b")
+@command("delivery cancel", Effect.STOPS, "delivery cancel 4k2m9x7c1b")
 async def cancel(ctx: Context, delivery: DeliveryId) -> Reply:
     """Stop what has not gone out yet."""
     before = await ctx.deliveries.show(delivery)
     if before is None:
         raise _unknown(delivery)
-    if before.count(State.PLANNED) == 0:
+    if before.count(State.PROPOSED, State.PLANNED) == 0:
         raise Refused(
             phrase("There is nothing left to stop: it is {state}.", state=STATES[before.state]),
             code="nothing_to_stop",
@@ -73,6 +78,52 @@ async def cancel(ctx: Context, delivery: DeliveryId) -> Reply:
         announce(stopped).parts,
         data=_row(stopped),
     )
+
+
+@command("delivery correct", Effect.READS, "delivery correct 4k2m9x7c1b")
+async def correct(ctx: Context, delivery: DeliveryId) -> Reply:
+    """Say what can still be done about what went out, and prepare it."""
+    found = await ctx.deliveries.show(delivery)
+    if found is None:
+        raise _unknown(delivery)
+    sent = [part.msg_id for part in found.parts if part.state is State.SENT and part.msg_id]
+    if not sent:
+        raise Refused(
+            phrase("There is nothing to take back: it is {state}.", state=STATES[found.state]),
+            hint=phrase("Stop it with {command}.", command=Code(f"delivery cancel {delivery}")),
+            code="nothing_to_correct",
+        )
+    left = await ctx.realtime.pacer.left(FAMILIES[found.plan.act])
+    return Reply(
+        phrase("What can be done about “{text}”", text=opening(found.plan.text)),
+        (
+            Paragraph(_reach(found.plan.act)),
+            Fields(((phrase("Quota"), cost(len(sent), left)),)),
+            Buttons(tuple(_corrections(ctx, found, sent))),
+        ),
+        data={"delivery": delivery, "msg-ids": sent},
+        private=True,
+    )
+
+
+def _reach(act: Act) -> Phrase:
+    if act is Act.BROADCAST:
+        return phrase(
+            "Who has it keeps it: the service can't recall a broadcast. Who has not been online since can be spared it."
+        )
+    return phrase("It can be recalled: devices that have it show that it was, and nobody else gets it.")
+
+
+def _corrections(ctx: Context, delivery: Delivery, sent: list[str]) -> Iterator[Button]:
+    """A button for each message that can be taken back, and one that begins a correction."""
+    plan = delivery.plan
+    take_back = "broadcasts delete" if plan.act is Act.BROADCAST else "message recall"
+    label = phrase("Spare the others") if plan.act is Act.BROADCAST else phrase("Recall")
+    for msg_id in sent[:MOST_BUTTONS]:
+        yield Button(label, f"{take_back} {plan.conversation} {msg_id}", danger=True)
+    again = {"conv": [plan.conversation], "from_": [plan.sender], "to": plan.audience}
+    line = written(ctx.registry.commands[plan.act.value], again, ctx.registry)
+    yield Button(phrase("Write a correction"), line)
 
 
 @command("delivery resolve", Effect.REACHES, "delivery resolve 4k2m9x7c1b sent")
@@ -111,4 +162,4 @@ def _row(delivery: Delivery) -> object:
     }
 
 
-COMMANDS = (list_, show, cancel, resolve)
+COMMANDS = (list_, show, cancel, correct, resolve)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bridge.context import Context
-from bridge.conversations import KINDS
+from bridge.conversations import CONVERSATION, KINDS
 from bridge.errors import Refused
 from bridge.phrases import Code, phrase
 from bridge.realtime.models import Conversation, Kind
@@ -34,6 +34,7 @@ async def of_kind(
         if fitting
         else phrase("See those that fit with {listing}.", listing=listing),
         code="wrong_kind",
+        parameter=CONVERSATION,
     )
 
 

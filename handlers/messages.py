@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated
 
-from bridge.announcement import announce, opening
+from bridge.announcement import Announcement, opening
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
 from bridge.errors import BridgeError, Refused
@@ -42,7 +42,7 @@ async def send(  # noqa: PLR0913 - one argument for each word of the grammar
     composing: Composing,
     mention: Annotated[tuple[ClientId, ...], Help("who is mentioned, or all")] = (),
     transient: Annotated[bool, Help("only for those online now; not kept")] = False,
-) -> Reply:
+) -> Announcement:
     """Send a message to a conversation as any user."""
     found = await ctx.conversations.resolve(conv)
     if found.kind is Kind.SYSTEM:
@@ -58,12 +58,14 @@ async def send(  # noqa: PLR0913 - one argument for each word of the grammar
                 broadcast=Code("broadcast"),
             ),
             code="wrong_kind",
+            parameter="conv",
         )
     if found.kind is Kind.TRANSIENT and composing.push is not None:
         raise Refused(
             phrase("{name} is a transient conversation: it pushes nothing.", name=title_of(found)),
             hint=phrase("Leave out {option}.", option=Code("--push")),
             code="wrong_kind",
+            parameter="push",
         )
     everyone = EVERYONE in mention
     mentions = () if everyone else mention
@@ -72,10 +74,11 @@ async def send(  # noqa: PLR0913 - one argument for each word of the grammar
             phrase("A message mentions at most {most} users.", most=MENTIONS_AT_MOST),
             hint=phrase("Use {option}", option=Code("--mention all")),
             code="too_many",
+            parameter="mention",
         )
     options = Options(transient=transient, mention_all=everyone, mentions=mentions)
     saying = Saying(Act.SEND, found, text, options)
-    return announce(await ctx.deliveries.carry_out(plan(ctx, saying, composing), ctx.invocation, ctx.tell))
+    return Announcement(plan(ctx, saying, composing))
 
 
 @command(

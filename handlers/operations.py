@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Annotated
 
-from bridge.access import Decision, Near, Verdict
 from bridge.commands import Command, Effect, Help, command, did_you_mean
 from bridge.context import Context
 from bridge.errors import DENIED, NotUnderstood, Refused
 from bridge.grammar import split
 from bridge.parse import understand
 from bridge.phrases import Code, Phrase, phrase
+from bridge.policy import Decision, Near, Verdict
 from bridge.reply import Fields, Hint, Paragraph, Part, Quote, Reply, Table
 from bridge.values import Reading, Text, WholeLine
 

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
-from bridge.cron import GRACE_MS, Schedule, parse_when
+from bridge.cron import GRACE_MS, Schedule
 from bridge.errors import NotUnderstood
 from bridge.grammar import split
-from bridge.invocation import Trigger
+from bridge.invocation import Consent, Trigger
 from bridge.parse import understand
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.reply import Fields, Hint, Paragraph, Part, Quote, Reply, Table
-from bridge.values import CommandLine, Reading
+from bridge.values import CommandLine, Reading, When, Zone
+from handlers.announcements import unscheduled_file
 
 
 @command(
@@ -25,18 +26,19 @@ from bridge.values import CommandLine, Reading
 )
 async def add(
     ctx: Context,
-    when: Annotated[str, Help("cron with named weekdays, or a date and time", "WHEN")],
+    when: Annotated[When, Help("cron with named weekdays, or a date and time")],
     run: Annotated[CommandLine, Help("what to run")],
     *,
-    tz: Annotated[str | None, Help("the time zone; absent, your own", "ZONE")] = None,
+    tz: Annotated[Zone | None, Help("the time zone; absent, your own")] = None,
     name: Annotated[str | None, Help("what it is called")] = None,
 ) -> Reply:
     """Run a command at a time, or again and again."""
-    parse_when(when)
-    zone = _zone(tz or ctx.invocation.actor.zone or "UTC")
+    zone = tz or ctx.invocation.actor.zone or "UTC"
     understood = understand(split(run), ctx.registry, Reading(ctx.clock(), zone))
     if understood.command.name.startswith("schedule"):
         raise NotUnderstood(phrase("A schedule cannot run {command}.", command=Code(understood.command.name)))
+    if understood.arguments.get("to_file") is not None:
+        raise unscheduled_file()
     schedule = Schedule(
         name=name or f"{understood.command.name.replace(' ', '-')}-{secrets.token_hex(2)}",
         when=when,
@@ -45,6 +47,7 @@ async def add(
         place=ctx.invocation.place,
         grace_ms=GRACE_MS,
         owner=ctx.invocation.actor.id,
+        consent=ctx.invocation.consent or _own_word(ctx),
     )
     await ctx.schedules.add(schedule)
     return Reply(
@@ -54,15 +57,9 @@ async def add(
     )
 
 
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):
-        raise NotUnderstood(
-            phrase("There is no time zone {name}.", name=Code(name)),
-            hint=phrase("Write one like {example}.", example=Code("Asia/Shanghai")),
-            code="bad_value",
-        ) from None
+def _own_word(ctx: Context) -> Consent | None:
+    """What is made by pressing a button is confirmed by that."""
+    return Consent(ctx.invocation.actor.id) if ctx.invocation.trigger is Trigger.BUTTON else None
 
 
 def _never_fires_alone(ctx: Context) -> tuple[Part, ...]:

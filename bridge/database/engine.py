@@ -61,7 +61,7 @@ class Database:
     @classmethod
     async def open(cls, url: str) -> Self:
         """Connect and migrate. BadConfiguration: no such database, or one from a newer version of the bridge."""
-        database = cls(*_engines(_address(url)))
+        database = cls(*_engines(address_of(url)))
         try:
             await database.write(_migrate)
         except (SQLAlchemyError, OSError) as error:
@@ -127,7 +127,8 @@ def insert_new(connection: Connection, table: Table) -> Insert:
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
-def _address(url: str) -> URL:
+def address_of(url: str) -> URL:
+    """A database's address as SQLAlchemy takes it. BadConfiguration: it is none."""
     try:
         address = make_url(url)
         driver = DRIVERS[address.drivername]
@@ -142,9 +143,9 @@ def _address(url: str) -> URL:
 
 
 def _engines(address: URL) -> tuple[AsyncEngine, Engine | None]:
-    """The engine, and on SQLite another one for writing."""
+    """The engine, and on SQLite another one for writing. Errors quote no values: they hold what people wrote."""
     if address.get_backend_name() != "sqlite":
-        return create_async_engine(address, pool_pre_ping=True), None
+        return create_async_engine(address, pool_pre_ping=True, hide_parameters=True), None
     if not address.database or address.database == ":memory:":
         raise BadConfiguration(
             (Problem(SETTING, "the database must be a file: deliveries outlive the process"),)
@@ -153,7 +154,8 @@ def _engines(address: URL) -> tuple[AsyncEngine, Engine | None]:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadConfiguration((Problem(SETTING, f"its folder cannot be made: {error.strerror}"),)) from error
-    engine, writer = create_async_engine(address), create_engine(address.set(drivername="sqlite"))
+    engine = create_async_engine(address, hide_parameters=True)
+    writer = create_engine(address.set(drivername="sqlite"), hide_parameters=True)
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(writer, "begin", _begin_writing)
     for each in (engine.sync_engine, writer):

@@ -1,35 +1,23 @@
 """Keeps deliveries: the intent is durable before anything is done, each change of state before the next step."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    case,
-    exists,
-    insert,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, insert, not_, or_, select, update
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database, ForMany
 from bridge.database.group import GroupCommit
 from bridge.database.leases import living
+from bridge.database.moves import Move, apply, write
+from bridge.database.proposals import keep, settle
 from bridge.database.requests import claim
 from bridge.database.rows import delivery_row, first_change, load, part_row
 from bridge.database.tables import changes, deliveries, parts
 from bridge.invocation import Invocation
 from bridge.ledger import (
-    LEAST_SETTLED_FIRST,
     QUESTIONS,
+    Act,
     Change,
     Delivery,
     Outcome,
@@ -39,40 +27,27 @@ from bridge.ledger import (
     Planned,
     Reason,
     State,
-    may_become,
 )
+from bridge.proposals import Proposal, ProposalState
 
 NEWEST = 100
 """How many deliveries a list shows unless asked for more or fewer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """A wish to change a part. `owner` is the lease that must hold it, where that matters."""
-
-    key: PartKey
-    outcome: Outcome
-    who: str
-    owner: str | None = None
-    answers: bool = False
-    """Only where a person has been asked."""
-
-    def fits(self, held: "_Held") -> bool:
-        """Whether it may be made of a part that stands so."""
-        asked = held.state is State.UNKNOWN and held.reason in QUESTIONS
-        return (
-            may_become(held.state, self.outcome.state)
-            and self.owner in (None, held.lease)
-            and (asked or not self.answers)
-        )
+FEW = 5
+"""How many of those that are like a new one are looked at."""
+_DROPPED = {
+    ProposalState.REJECTED: Reason.PERSON,
+    ProposalState.EXPIRED: Reason.EXPIRED,
+    ProposalState.VOID: Reason.VOID,
+}
 
 
-class _Held(NamedTuple):
-    """How a part stands, and who holds it."""
+class _Intent(NamedTuple):
+    """What is to be committed before anything is done: a delivery, and the proposal that it waits for."""
 
-    state: State
-    reason: Reason
-    lease: str
+    delivery: Delivery
+    proposal: Proposal | None = None
 
 
 class Ledger:
@@ -95,36 +70,56 @@ class Ledger:
         self._move = GroupCommit(database, self._apply)
         self._tell = GroupCommit(database, self._mark_told)
 
-    async def plan(self, plan: Plan, invocation: Invocation) -> Planned:
-        """Commit the intent together with its request key; a second plan with the same key gives the first."""
-        planned = tuple(
-            Part(number, State.PLANNED, clients, at=self._clock())
-            for number, clients in enumerate(plan.calls())
-        )
-        delivery = Delivery(
-            plan, invocation.request, invocation.actor.id, invocation.place, self._clock(), planned
-        )
-        taken_by = await self._plan(delivery)
-        if taken_by == plan.id:
-            return Planned(delivery, fresh=True)
-        first = await self.show(taken_by)
-        if first is None:
-            raise LookupError(f"request {invocation.request!r} has no delivery {taken_by}")
-        return Planned(first, fresh=False)
+    async def plan(self, plan: Plan, invocation: Invocation, due: int = 0) -> Planned:
+        """Commit the intent together with its request key; a second plan with the same key gives the first.
+
+        Nothing of it goes out before `due`, UTC ms.
+        """
+        return await self._intended(_Intent(self._delivery(plan, invocation, State.PLANNED, due)))
+
+    async def propose(self, plan: Plan, invocation: Invocation, proposal: Proposal) -> Planned:
+        """As `plan`, but it waits for the word that the proposal asks for."""
+        return await self._intended(_Intent(self._delivery(plan, invocation, State.PROPOSED), proposal))
+
+    async def release(self, delivery: str, who: str, due: int) -> bool:
+        """Commit that the word was given: from now on it is planned, and ours. False: somebody was first."""
+
+        def released(connection: Connection) -> bool:
+            if not settle(connection, delivery, ProposalState.GIVEN, who, self._clock()):
+                return False
+            waits = update(deliveries).where(deliveries.c.id == delivery)
+            connection.execute(waits.values(due=due, told=False))
+            given = Outcome(State.PLANNED, Reason.GIVEN)
+            moves = [
+                Move(PartKey(delivery, number), given, who)
+                for number in _numbers(connection, delivery, State.PROPOSED)
+            ]
+            return any(self._apply(connection, moves))
+
+        return await self._database.write(released)
+
+    async def drop(self, delivery: str, state: ProposalState, who: str) -> bool:
+        """Commit that a proposal comes to nothing, and why. False: it is settled."""
+
+        def dropped(connection: Connection) -> bool:
+            if not settle(connection, delivery, state, who, self._clock()):
+                return False
+            self._stop(connection, delivery, who, _DROPPED[state])
+            return True
+
+        return await self._database.write(dropped)
 
     async def begin(self, key: PartKey) -> bool:
         """Commit that the part is about to be sent; False: it was canceled or belongs to another process now."""
-        return await self._move(
-            _Move(key, Outcome(State.SENDING, Reason.ASKED), self._who, owner=self._lease)
-        )
+        return await self._move(Move(key, Outcome(State.SENDING, Reason.ASKED), self._who, owner=self._lease))
 
     async def settle(self, key: PartKey, outcome: Outcome, who: str | None = None) -> bool:
         """Commit what came of a part; False: it is already settled otherwise. `who` is a person, if not we."""
-        return await self._move(_Move(key, outcome, who or self._who))
+        return await self._move(Move(key, outcome, who or self._who))
 
     async def decide(self, key: PartKey, outcome: Outcome, who: str) -> bool:
         """Commit a person's answer; False: nothing was asked, or somebody has answered."""
-        return await self._move(_Move(key, outcome, who, answers=True))
+        return await self._move(Move(key, outcome, who, answers=True))
 
     async def told(self, delivery: str) -> None:
         """Note that whoever asked has its result: nobody has to tell it any more."""
@@ -168,12 +163,44 @@ class Ledger:
             )
         return found[0] if found else None
 
+    async def announced(self, since: int, until: int, text: str | None = None) -> tuple[Delivery, ...]:
+        """What was to reach many between two times (UTC ms), the newest first, with this very text if given."""
+        query = select(deliveries).where(
+            deliveries.c.at.between(since, until),
+            deliveries.c.act.in_([Act.BROADCAST.value, Act.PUBLISH.value, Act.NOTIFY.value]),
+            deliveries.c.state != State.CANCELED.value,
+        )
+        if text is not None:
+            query = query.where(deliveries.c.text == text)
+        async with self._database.read() as connection:
+            return await load(connection, query.order_by(deliveries.c.at.desc()).limit(FEW))
+
     async def cancel(self, delivery: str, who: str) -> int:
         """Stop what has not begun; gives the number of parts that will not be sent."""
-        found = await self.show(delivery)
-        planned = [part for part in found.parts if part.state is State.PLANNED] if found else []
-        outcome = Outcome(State.CANCELED, Reason.PERSON)
-        return sum([await self.settle(PartKey(delivery, part.number), outcome, who) for part in planned])
+
+        def canceled(connection: Connection) -> int:
+            settle(connection, delivery, ProposalState.REJECTED, who, self._clock())
+            return self._stop(connection, delivery, who, Reason.PERSON)
+
+        return await self._database.write(canceled)
+
+    def stop_all(self, connection: Connection, who: str) -> int:
+        """Stop, in the caller's transaction, whatever is planned anywhere; gives how many calls that are."""
+        planned = (
+            select(parts.c.delivery, parts.c.number)
+            .where(parts.c.state == State.PLANNED.value)
+            .order_by(parts.c.delivery, parts.c.number)
+        )
+        frozen = Outcome(State.CANCELED, Reason.FROZEN)
+        moves = [Move(PartKey(*row), frozen, who) for row in connection.execute(planned)]
+        return sum(self._apply(connection, moves))
+
+    def _stop(self, connection: Connection, delivery: str, who: str, reason: Reason) -> int:
+        outcome = Outcome(State.CANCELED, reason)
+        numbers = _numbers(connection, delivery, State.PROPOSED, State.PLANNED)
+        return sum(
+            self._apply(connection, [Move(PartKey(delivery, number), outcome, who) for number in numbers])
+        )
 
     async def take_over(self, carried: Collection[str]) -> tuple[str, ...]:
         """Make ours what nobody carries any more: the deliveries of lapsed leases, and our own but for `carried`.
@@ -193,11 +220,11 @@ class Ledger:
             connection.execute(_ADOPT.values(lease=self._lease), adopted)
             ended = Outcome(State.UNKNOWN, Reason.PROCESS_ENDED)
             broken = [
-                _Move(PartKey(row.delivery, row.number), ended, self._who)
+                Move(PartKey(row.delivery, row.number), ended, self._who)
                 for row in rows
                 if row.state == State.SENDING
             ]
-            self._write(connection, broken)
+            write(connection, broken, self._lease, now)
             return tuple(dict.fromkeys(key.delivery for key in keys))
 
         return await self._database.write(taken)
@@ -212,89 +239,53 @@ class Ledger:
     def _who(self) -> str:
         return f"process:{self._lease}"
 
-    def _insert(self, connection: Connection, planned: Sequence[Delivery]) -> Sequence[str]:
+    def _delivery(self, plan: Plan, invocation: Invocation, state: State, due: int = 0) -> Delivery:
+        now = self._clock()
+        made = tuple(Part(number, state, clients, at=now) for number, clients in enumerate(plan.calls()))
+        return Delivery(plan, invocation.request, invocation.actor.id, invocation.place, now, made, due)
+
+    async def _intended(self, intent: "_Intent") -> Planned:
+        delivery = intent.delivery
+        taken_by = await self._plan(intent)
+        if taken_by == delivery.id:
+            return Planned(delivery, fresh=True)
+        first = await self.show(taken_by)
+        if first is None:
+            raise LookupError(f"request {delivery.request!r} has no delivery {taken_by}")
+        return Planned(first, fresh=False)
+
+    def _insert(self, connection: Connection, intents: Sequence["_Intent"]) -> Sequence[str]:
+        planned = [each.delivery for each in intents]
         taken = claim(connection, [(each.request, each.id) for each in planned], self._clock())
         fresh = [each for each in planned if taken[each.request] == each.id]
         if fresh:
             connection.execute(insert(deliveries), [delivery_row(each) for each in fresh])
             _PART(connection, [part_row(each.id, part, self._lease) for each in fresh for part in each.parts])
             connection.execute(insert(changes), [first_change(each) for each in fresh])
+        for intent in intents:
+            if intent.proposal is not None and intent.delivery in fresh:
+                keep(connection, intent.proposal)
         return [taken[each.request] for each in planned]
 
     def _mark_told(self, connection: Connection, ids: Sequence[str]) -> Sequence[None]:
         connection.execute(update(deliveries).where(deliveries.c.id.in_(sorted(set(ids)))).values(told=True))
         return [None] * len(ids)
 
-    def _apply(self, connection: Connection, moves: Sequence[_Move]) -> Sequence[bool]:
-        held = _states(connection, {move.key for move in moves})
-        accepted: list[_Move] = []
-        answers: list[bool] = []
-        for move in moves:
-            moved = move.key in held and move.fits(held[move.key])
-            if moved:
-                held[move.key] = _Held(move.outcome.state, move.outcome.reason, self._lease)
-                accepted.append(move)
-            answers.append(moved)
-        self._write(connection, accepted)
-        return answers
-
-    def _write(self, connection: Connection, moves: Sequence[_Move]) -> None:
-        if moves:
-            now = self._clock()
-            _MOVE(connection, [_moved_row(move, now, self._lease) for move in moves])
-            _CHANGE(connection, [_change_row(move, now) for move in moves])
-            _sum_up(connection, {move.key.delivery for move in moves})
+    def _apply(self, connection: Connection, moves: Sequence[Move]) -> Sequence[bool]:
+        return apply(connection, moves, self._lease, self._clock())
 
 
-_MOVE = ForMany(
-    update(parts)
-    .where(parts.c.delivery == bindparam("of_delivery"), parts.c.number == bindparam("of_number"))
-    .values(
-        state=bindparam("to_state"),
-        reason=bindparam("to_reason"),
-        words=bindparam("to_words"),
-        msg_id=bindparam("to_msg_id"),
-        timestamp=bindparam("to_timestamp"),
-        at=bindparam("to_at"),
-        lease=bindparam("to_lease"),
-    ),
-    (),
-)
-_CHANGE = ForMany(insert(changes), ("delivery", "part", "state", "at", "who", "reason", "words"))
 _PART = ForMany(insert(parts), ("delivery", "number", "state", "clients", "reason", "words", "at", "lease"))
-_WINDOW = (
-    select(parts.c.number, parts.c.state, parts.c.reason, parts.c.lease)
-    .where(
-        parts.c.delivery == bindparam("of_delivery"),
-        parts.c.number.between(bindparam("first"), bindparam("last")),
-    )
-    .order_by(parts.c.number)
-    .with_for_update()
-)
-
-
-# A look into the index for each state, where the least of all parts would be read from every one of them.
-_LEAST = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("of_delivery"))
-    .values(
-        state=case(
-            *(
-                (
-                    exists().where(parts.c.delivery == deliveries.c.id, parts.c.state == state.value),
-                    state.value,
-                )
-                for state in LEAST_SETTLED_FIRST
-            ),
-            else_=deliveries.c.state,
-        )
-    )
-)
-
-
 _ADOPT = update(parts).where(
     parts.c.delivery == bindparam("of_delivery"), parts.c.number == bindparam("of_number")
 )
+
+
+def _numbers(connection: Connection, delivery: str, *states: State) -> Sequence[int]:
+    """The parts of a delivery that are in one of these states."""
+    wanted = parts.c.state.in_([state.value for state in states])
+    query = select(parts.c.number).where(parts.c.delivery == delivery, wanted).order_by(parts.c.number)
+    return connection.execute(query).scalars().all()
 
 
 def _orphans(lease: str, carried: Collection[str], now: int) -> Select[str, int, str]:
@@ -323,51 +314,3 @@ def _untold(lease: str, now: int) -> Select[str, int, str]:
 
 def _lapsed(lease: str, now: int) -> ColumnElement[bool]:
     return and_(parts.c.lease != lease, parts.c.lease.not_in(living(now)))
-
-
-def _states(connection: Connection, keys: Iterable[PartKey]) -> dict[PartKey, _Held]:
-    """How parts stand, locked until the transaction ends (in one order, so that nobody deadlocks).
-
-    Those of one delivery are asked for as one window: what moves together mostly stands together.
-    """
-    windows: dict[str, list[int]] = {}
-    for delivery, number in keys:
-        windows.setdefault(delivery, []).append(number)
-    held = {}
-    for delivery, numbers in sorted(windows.items()):
-        window = {"of_delivery": delivery, "first": min(numbers), "last": max(numbers)}
-        for number, state, reason, lease in connection.execute(_WINDOW, window):
-            held[PartKey(delivery, number)] = _Held(State(state), Reason(reason), lease)
-    return held
-
-
-def _sum_up(connection: Connection, ids: Iterable[str]) -> None:
-    """Write the least settled state of their parts into deliveries."""
-    for delivery in sorted(ids):
-        connection.execute(_LEAST, {"of_delivery": delivery})
-
-
-def _moved_row(move: _Move, now: int, lease: str) -> Mapping[str, object]:
-    return {
-        "of_delivery": move.key.delivery,
-        "of_number": move.key.number,
-        "to_state": move.outcome.state.value,
-        "to_reason": move.outcome.reason.value,
-        "to_words": move.outcome.words,
-        "to_msg_id": move.outcome.msg_id,
-        "to_timestamp": move.outcome.timestamp,
-        "to_at": now,
-        "to_lease": lease,
-    }
-
-
-def _change_row(move: _Move, now: int) -> Mapping[str, object]:
-    return {
-        "delivery": move.key.delivery,
-        "part": move.key.number,
-        "state": move.outcome.state.value,
-        "at": now,
-        "who": move.who,
-        "reason": move.outcome.reason.value,
-        "words": move.outcome.words,
-    }

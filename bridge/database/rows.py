@@ -45,7 +45,7 @@ def _delivery(row: Row[tuple[object, ...]], of: tuple[Part, ...]) -> Delivery:
         options=Options(**{**options, "mentions": tuple(options["mentions"])}),
         audience=tuple(client for part in of for client in part.clients),
     )
-    return Delivery(plan, row.request, row.actor, Place(row.team, row.channel), row.at, of)
+    return Delivery(plan, row.request, row.actor, Place(row.team, row.channel), row.at, of, row.due)
 
 
 def _part(row: Row[tuple[object, ...]]) -> Part:
@@ -82,7 +82,9 @@ def delivery_row(delivery: Delivery) -> Mapping[str, object]:
         "channel": delivery.place.channel,
         "at": delivery.at,
         "state": delivery.state.value,
-        "told": False,
+        "due": delivery.due,
+        # A proposal is told as such; its result is another thing to tell.
+        "told": delivery.state is State.PROPOSED,
     }
 
 

@@ -25,7 +25,7 @@ from bridge.database.group import GroupCommit
 from bridge.database.leases import living
 from bridge.database.tables import fires, requests, revisions, schedules
 from bridge.errors import BadConfiguration, Problem
-from bridge.invocation import Place
+from bridge.invocation import Consent, Place
 
 REVISION = "schedules"
 
@@ -266,6 +266,7 @@ def _schedule(row: Row[tuple[object, ...]]) -> Schedule:
         owner=row.owner,
         paused=row.paused,
         expires=row.expires,
+        consent=Consent(row.consent_by, row.consent_role) if row.consent_by else None,
     )
 
 
@@ -282,4 +283,6 @@ def _row(schedule: Schedule, done_until: int) -> Mapping[str, object]:
         "paused": schedule.paused,
         "expires": schedule.expires,
         "done_until": done_until,
+        "consent_by": schedule.consent.who if schedule.consent else "",
+        "consent_role": schedule.consent.role if schedule.consent else None,
     }

@@ -121,14 +121,12 @@ async def test_a_service_that_cannot_be_asked_which_conversation_it_is_lets_noth
     assert await ruled.inbox("tom", "News") == []
 
 
-async def test_what_must_be_confirmed_or_approved_waits_for_the_next_step(ruled: Office) -> None:
+async def test_what_must_be_confirmed_or_approved_waits_for_somebodys_word(ruled: Office) -> None:
     async with ruled.unchanged():
         await ruled.says("mia", "#ops", "/im publish News hi")
-        await ruled.heard(
-            "wants publish approved by somebody else, of the role lead, within 1h", to_all=False
-        )
+        await ruled.heard("Proposed: “hi”", "approved by somebody else, of the role lead, within 1h")
         await ruled.says("mia", "#ops", "/im client kick tom")
-        await ruled.heard("wants client kick confirmed by its author", to_all=False)
+        await ruled.heard("Proposed", "wants client kick confirmed by its author", to_all=False)
 
 
 # -- People ------------------------------------------------------------------------------------------------------------

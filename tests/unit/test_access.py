@@ -8,28 +8,24 @@ from typing import Any, NoReturn
 import pytest
 
 import handlers
-from bridge.access import (
-    EVERYTHING,
-    OPEN,
-    UNSET,
-    Asked,
-    Decision,
-    Found,
-    Policy,
-    Role,
-    Rule,
-    Verdict,
-    decide,
-)
+from bridge.access import decide
 from bridge.commands import Command, Effect, Registry
 from bridge.grammar import split
 from bridge.invocation import Actor, Invocation, Place, Standing, Trigger
 from bridge.parse import understand
+from bridge.policy import EVERYTHING, OPEN, UNSET, Asked, Decision, Found, Policy, Role, Rule, Verdict
 from bridge.values import Reading
 
 REGISTRY = Registry.of(handlers.COMMANDS)
 COMMANDS = REGISTRY.commands
 SLACK = [each for each in Standing if each is not Standing.KEEPER]
+EVERY_MEMBERS = {
+    Effect.NONE: Verdict.ALLOWED,
+    Effect.ANSWERS: Verdict.ALLOWED,
+    Effect.STOPS: Verdict.ALLOWED,
+    Effect.RESUMES: Verdict.APPROVE,
+}
+"""What no rule decides."""
 
 
 def asked(
@@ -53,17 +49,17 @@ def test_open_access_allows_everything() -> None:
 
 def test_without_access_members_read_and_confirm_the_rest() -> None:
     for command, trigger in product(COMMANDS.values(), Trigger):
-        readable = command.effect in (Effect.NONE, Effect.READS)
         verdict = decide(UNSET, asked(command, person(Standing.MEMBER), trigger)).verdict
-        assert verdict is (Verdict.ALLOWED if readable else Verdict.CONFIRM), command.name
+        expected = {**EVERY_MEMBERS, Effect.READS: Verdict.ALLOWED}.get(command.effect, Verdict.CONFIRM)
+        assert verdict is expected, command.name
 
 
 def test_without_access_whoever_is_no_member_or_may_be_none_is_denied() -> None:
     strangers = [each for each in SLACK if each is not Standing.MEMBER]
     for command, standing in product(COMMANDS.values(), strangers):
         verdict = decide(UNSET, asked(command, person(standing))).verdict
-        harmless = command.effect is Effect.NONE and standing is Standing.UNKNOWN
-        assert verdict is (Verdict.ALLOWED if harmless else Verdict.DENIED), (command.name, standing)
+        known = Verdict.DENIED if standing is not Standing.UNKNOWN else EVERY_MEMBERS.get(command.effect)
+        assert verdict is (known or Verdict.DENIED), (command.name, standing)
 
 
 @pytest.mark.parametrize("policy", [UNSET, Policy()], ids=["absent", "no rules"])
@@ -111,8 +107,8 @@ SUPPORT = {"support by id", "support by group", "guest by id", "foreigner by id"
 
 def may(who: str, command: Command, channel: str, trigger: Trigger) -> Verdict:
     """What the rules of the table say, read by eye."""
-    if command.effect is Effect.NONE:
-        return Verdict.ALLOWED if who in MEMBERS | SUPPORT else Verdict.DENIED
+    if command.effect in EVERY_MEMBERS:
+        return EVERY_MEMBERS[command.effect] if who in MEMBERS | SUPPORT else Verdict.DENIED
     if command.effect is Effect.READS and who in MEMBERS:
         return Verdict.ALLOWED
     if command.name.startswith("conv ") and trigger is Trigger.BUTTON:

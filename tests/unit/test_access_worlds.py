@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handlers
-from bridge.access import EVERYTHING, STRICTNESS, Approval, Asked, Found, Policy, Role, Rule, Verdict, decide
+from bridge.access import STRICTNESS, decide
 from bridge.commands import Effect, Registry
 from bridge.grammar import split
 from bridge.invocation import Actor, Invocation, Place, Standing, Trigger
 from bridge.parse import understand
+from bridge.policy import EVERYTHING, Approval, Asked, Found, Policy, Role, Rule, Verdict
 from bridge.values import Reading
 
 REGISTRY = Registry.of(handlers.COMMANDS)

@@ -12,6 +12,7 @@ from bridge.invocation import Invocation, Place
 from bridge.phrases import phrase
 from bridge.reply import Reply
 from bridge.schedule import Schedules
+from bridge.watch import unwatched
 
 HERE = Place("T1", "C1")
 MINUTE = 60_000
@@ -23,7 +24,7 @@ class Replica:
     def __init__(self, database: Database, name: str, ahead: int = 0) -> None:
         self.ahead = ahead
         self.store = ScheduleStore(database, name, self.clock)
-        self.schedules = Schedules(self.store, self.dispatch, self.post, self.clock)
+        self.schedules = Schedules(self.store, self.dispatch, unwatched(self.post), self.clock)
         self.invocations: list[Invocation] = []
         self.fired: asyncio.Queue[Invocation] = asyncio.Queue()
         self.posted: asyncio.Queue[tuple[Place, Reply]] = asyncio.Queue()

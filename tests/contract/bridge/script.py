@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from bridge.realtime.client import Credentials, RealtimeClient
+from bridge.realtime.client import Credentials, Endpoint, RealtimeClient
 from bridge.realtime.pacing import Meter, Pacer
 from tests.contract.bridge.making import CONVERSATION, NOON, Clock
 
@@ -33,10 +33,8 @@ class ScriptedService:
     most_at_once: int = 0
 
     def client(self, clock: Clock, pacer: Pacer | None = None) -> RealtimeClient:
-        http = httpx.AsyncClient(
-            base_url="http://realtime.test", transport=httpx.MockTransport(self._handle), trust_env=False
-        )
-        return RealtimeClient(http, Credentials("app", "key", "master"), pacer=pacer or Meter(clock=clock))
+        service = Endpoint("http://realtime.test", httpx.MockTransport(self._handle))
+        return RealtimeClient(service, Credentials("app", "key", "master"), pacer=pacer or Meter(clock=clock))
 
     @property
     def bodies(self) -> list[dict[str, object]]:

@@ -34,7 +34,7 @@ class Script:
         self.goes_on = asyncio.Event()
         self.goes_on.set()
 
-    def write(self, reply: Reply) -> str:
+    def write(self, reply: Reply, standing: str | None = None) -> str:
         return plain(reply.title)
 
     async def post(self, place: Place, letter: str, *, again: bool) -> None:

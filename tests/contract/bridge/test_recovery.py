@@ -19,6 +19,7 @@ from bridge.ledger import Act, Answer, Options, Outcome, PartKey, Reason, State
 from bridge.phrases import plain
 from bridge.realtime.limits import Plan as Quotas
 from bridge.realtime.models import Kind
+from bridge.watch import unwatched
 from tests.contract.bridge.desk import Desk
 from tests.contract.bridge.making import NOON, Clock, invocation, plan, raw
 from tests.contract.bridge.script import Hangs, fails, row, yes
@@ -186,7 +187,7 @@ class Replica(Desk):
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         await self.lease.start()
-        watching = asyncio.create_task(self.deliveries.take_over(self.post))
+        watching = asyncio.create_task(self.deliveries.take_over(unwatched(self.post)))
         try:
             yield
         finally:

@@ -21,6 +21,7 @@ from bridge.phrases import plain
 from bridge.reply import Buttons, Hint, Reply
 from bridge.schedule import Schedules
 from bridge.values import Reading
+from bridge.watch import unwatched
 from handlers import COMMANDS
 from tests.contract.bridge.replica import HERE, MINUTE, Make, Replica, before_the_minute, minutely
 
@@ -194,7 +195,7 @@ async def test_a_channel_that_cannot_be_reached_does_not_make_it_happen_again(
         asked.set()
         raise ConnectionError("Slack is down")
 
-    one.schedules = Schedules(one.store, one.dispatch, unreachable, one.clock)
+    one.schedules = Schedules(one.store, one.dispatch, unwatched(unreachable), one.clock)
     await one.schedules.start([minutely()])
     async with asyncio.timeout(10):
         await asked.wait()
