@@ -20,6 +20,8 @@ from bridge.redaction import redact
 
 log = logging.getLogger(__name__)
 
+HELD_SECONDS = 0.05
+"""How long a row waits for others that can be committed with it, where nobody waits for it."""
 FIRST_SECONDS = 60.0
 """A process that lives for one command leaves the deleting to others."""
 DAY_SECONDS = 86_400.0
@@ -61,21 +63,27 @@ class AuditLog:
         self._chain = chain
         self._clock = clock
         self._add = GroupCommit(database, self._append)
+        self._held: list[Entry] = []
         self._queued: set[asyncio.Task[None]] = set()
         self._end: Head | None = None
 
     async def first(self, entry: Entry) -> None:
         """Durable when this returns. Raises where it could not be written: then nothing may be done."""
+        if self._held:
+            self._release()
+            await asyncio.sleep(0)  # they stand in line before it
         self._end = await self._add(entry)
 
     def later(self, entry: Entry) -> None:
         """Write it soon, after whatever was asked for before; `finish` waits for it."""
-        task = asyncio.create_task(self._loudly(entry))
-        self._queued.add(task)
-        task.add_done_callback(self._queued.discard)
+        self._held.append(entry)
+        if len(self._held) == 1:
+            # A commit for each read would cost more than the read.
+            asyncio.get_running_loop().call_later(HELD_SECONDS, self._release)
 
     async def finish(self) -> None:
         """Wait until everything is written, and say where the chain ends."""
+        self._release()
         while self._queued:
             await self._written()
         await self._add.finish()
@@ -113,6 +121,7 @@ class AuditLog:
         return gone
 
     async def _written(self) -> None:
+        self._release()
         if self._queued:
             await asyncio.wait(set(self._queued))
 
@@ -120,6 +129,14 @@ class AuditLog:
         """Where logs are kept elsewhere, they tell what the database alone could be made to deny."""
         if self._end is not None:
             log.info("the chain %s of the audit ends with row %d, %s", self._chain, *self._end)
+
+    def _release(self) -> None:
+        """Let what is held be written, as one group."""
+        held, self._held = self._held, []
+        for entry in held:
+            task = asyncio.create_task(self._loudly(entry))
+            self._queued.add(task)
+            task.add_done_callback(self._queued.discard)
 
     async def _loudly(self, entry: Entry) -> None:
         try:

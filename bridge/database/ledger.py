@@ -3,7 +3,19 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from bridge.clock import Clock, now_ms
 from bridge.database.engine import Database, ForMany
@@ -174,6 +186,14 @@ class Ledger:
             query = query.where(deliveries.c.text == text)
         async with self._database.read() as connection:
             return await load(connection, query.order_by(deliveries.c.at.desc()).limit(FEW))
+
+    async def last_sent(self, actor: str, act: str) -> int | None:
+        """When this person's newest delivery of its kind was planned that went out, UTC ms."""
+        query = select(func.max(deliveries.c.at)).where(
+            deliveries.c.actor == actor, deliveries.c.act == act, deliveries.c.state == State.SENT.value
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar()
 
     async def cancel(self, delivery: str, who: str) -> int:
         """Stop what has not begun; gives the number of parts that will not be sent."""

@@ -1,13 +1,14 @@
 """What people do in the workspace, and how Slack tells the app: commands, presses, submissions, mentions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from bridge.playground import payloads
 from bridge.playground.content import read_content
 from bridge.playground.courier import JSON, Courier, DeliveryError, Parcel
+from bridge.playground.file_methods import file_json
 from bridge.playground.late_answers import LateAnswers
 from bridge.playground.model import (
     Ack,
@@ -61,6 +62,15 @@ class Slack(State):
             return Outcome(failure.ack, failure.error, shown, url, trigger)
         return Outcome(ack, None, shown, url, trigger)
 
+    def upload(self, user: str, channel: str, name: str, content: bytes, mimetype: str = "text/csv") -> Json:
+        """A user shares a file in a channel; gives it as the app would be told of it, `permalink` and all."""
+        person, place = self._someone_in(user, channel)
+        file = self.add_file(name, len(content), person.id, mimetype, content)
+        file["channels"].append(place.id)
+        told = file_json(self, file)
+        self.post(Message(place.id, self.new_ts(), person.id, "", files=(told,)))
+        return told
+
     async def press(
         self, user: str, message: Message, action_id: str, choice: Any = None, *, block_id: str | None = None
     ) -> Outcome:
@@ -73,7 +83,7 @@ class Slack(State):
         if message.ephemeral_to not in (None, user):
             raise LookupError(f"{user} does not see this message")
         block, element = _element(message.elements, action_id, block_id)
-        picked = payloads.chosen(element, choice)
+        picked = self._picked(block, element, choice)
         if picked:
             message = self.remember(message, block, action_id, picked)
         url = self.late_answers.issue("actions", person.id, place.id, original=message.ts)
@@ -86,12 +96,27 @@ class Slack(State):
         }
         return await self._interact(payload, place.id, person.id, url, trigger)
 
-    async def press_in_view(self, user: str, view: View, action_id: str, choice: Any = None) -> Outcome:
+    def fill(self, view: View, entries: Iterable[tuple[str, str, Any]]) -> View:
+        """Take in what stands in a view's fields (block_id, action_id, value); those that are gone are left out.
+
+        Nobody is told: it is what the user sees already.
+        """
+        view = self.views[view.id]
+        inputs = view.inputs
+        elements = {(block, element["action_id"]): element for block, element in view.elements}
+        for block, action_id, value in entries:
+            if element := elements.get((block, action_id)):
+                inputs = with_input(inputs, block, action_id, self._picked(block, element, value))
+        return self.keep_view(replace(view, inputs=inputs))
+
+    async def press_in_view(
+        self, user: str, view: View, action_id: str, choice: Any = None, *, block_id: str | None = None
+    ) -> Outcome:
         """A user presses a button, or chooses in a menu, of a modal or Home tab."""
         view = self.views[view.id]
         person = self.users[user]
-        block, element = _element(view.elements, action_id, None)
-        picked = payloads.chosen(element, choice)
+        block, element = _element(view.elements, action_id, block_id)
+        picked = self._picked(block, element, choice)
         if picked:
             view = self.put_view(replace(view, inputs=with_input(view.inputs, block, action_id, picked)))
         trigger = self._trigger(user, view.channel)
@@ -111,13 +136,12 @@ class Slack(State):
         view = self.views[view.id]
         for action_id, value in (values or {}).items():
             block, element = _element(view.elements, action_id, None)
-            view = replace(
-                view, inputs=with_input(view.inputs, block, action_id, payloads.chosen(element, value))
-            )
+            picked = self._picked(block, element, value)
+            view = replace(view, inputs=with_input(view.inputs, block, action_id, picked))
         missing = payloads.unfilled(view)
         if missing:
             raise ValueError(f"please complete the required fields: {', '.join(missing)}")
-        view = self.put_view(view)
+        view = self.put_view(replace(view, errors={}, notice=None))
         trigger = self._trigger(user, view.channel)
         trigger.view = view.id
         payload = {
@@ -133,22 +157,24 @@ class Slack(State):
             return Outcome(failure.ack, failure.error, trigger=trigger)
         return Outcome(ack, trigger=trigger)
 
-    async def close(self, user: str, view: View) -> Outcome:
-        """A user closes a modal; the app hears of it where the view asked for that."""
+    async def close(self, user: str, view: View, *, cleared: bool = False) -> Outcome:
+        """A user closes a modal, with all others where `cleared`; the app hears of it where the view asked for that."""
         self.close_view(view)
         if not view.body.get("notify_on_close"):
             return Outcome(None)
         payload = {
             **payloads.interaction(self, "view_closed", self.users[user], None),
             "view": payloads.of_view(self, view)["view"],
-            "is_cleared": False,
+            "is_cleared": cleared,
         }
         return await self._interact(payload, None, user, None, None)
 
-    async def shortcut(self, user: str, callback_id: str, message: Message | None = None) -> Outcome:
-        """A user picks a shortcut of the app, globally or on a message."""
+    async def shortcut(
+        self, user: str, callback_id: str, message: Message | None = None, *, channel: str | None = None
+    ) -> Outcome:
+        """A user picks a shortcut of the app, globally (with `channel` before them) or on a message."""
         person = self.users[user]
-        trigger = self._trigger(user, message.channel if message else None)
+        trigger = self._trigger(user, message.channel if message else channel)
         if message is None:
             payload = {
                 **payloads.interaction(self, "shortcut", person, trigger),
@@ -169,15 +195,22 @@ class Slack(State):
         }
         return await self._interact(payload, message.channel, user, url, trigger)
 
-    async def say(self, user: str, channel: str, text: str, *, smart: bool = False) -> Outcome:
-        """A user writes a message; one that names the bot, in a channel that it is in, becomes an app_mention."""
+    async def say(
+        self, user: str, channel: str, text: str, *, thread: str | None = None, smart: bool = False
+    ) -> Outcome:
+        """A user writes a message; one that names the bot, in a channel that it is in, becomes an app_mention.
+
+        `thread` is the ts of the message that it replies to.
+        """
         person, place = self._someone_in(user, channel)
         mention = f"<@{self.app.user_id}>"
         text = payloads.typed(text, smart=smart).replace(f"@{self.app.name}", mention)
-        message = self.post(Message(place.id, self.new_ts(), user, text))
+        message = self.post(Message(place.id, self.new_ts(), user, text, thread_ts=thread))
         if mention not in text or self.app.user_id not in place.members:
             return Outcome(None, message=message)
         body = {"type": "app_mention", "text": text, "ts": message.ts, "channel": place.id}
+        if thread:
+            body["thread_ts"] = thread
         return replace(await self.event(person.id, body), message=message)
 
     async def open_home(self, user: str) -> Outcome:
@@ -216,6 +249,16 @@ class Slack(State):
                     return Outcome(failure.ack, failure.error, attempts=RETRIES + 1)
                 reason = "http_timeout" if failure.error == "operation_timeout" else "http_error"
                 parcel = replace(parcel, attempt=parcel.attempt + 1, reason=reason)
+
+    def _picked(self, block: str, element: Json, value: Any) -> Json:
+        """What a choice looks like in a payload; see `payloads.chosen`."""
+        if element["type"] in ("external_select", "multi_external_select"):
+            offered = self.suggested.get((block, element["action_id"]), {})
+            options = {**payloads.initial_options(element), **offered}
+            element = {**element, "options": list(options.values())}
+        elif element["type"] == "file_input":
+            value = [file_json(self, self.files[each]) for each in value or []]
+        return payloads.chosen(element, value)
 
     def _place(self, channel: str) -> Channel:
         if channel in self.channels:

@@ -1,6 +1,5 @@
 """The Web API's methods that speak: chat.* and the upload of files."""
 
-import secrets
 from typing import Any
 
 from bridge.playground.content import UPDATE_CHARACTERS, Content, read_content
@@ -80,17 +79,9 @@ def files_get_upload_url_external(state: State, args: Json) -> Json:
     filename, length = need(args, "filename", "length")
     if not length.isdigit() or int(length) == 0:
         raise SlackError("invalid_arguments", ["must be greater than 0 [json-pointer:/length]"])
-    file_id = state.new_id("F")
-    state.files[file_id] = {
-        "id": file_id,
-        "name": filename,
-        "title": filename,
-        "size": int(length),
-        "secret": secrets.token_hex(8),
-        "content": None,
-    }
-    url = f"{state.base_url}/files/upload/v1/{file_id}-{state.files[file_id]['secret']}"
-    return {"upload_url": url, "file_id": file_id}
+    file = state.add_file(filename, int(length), state.app.user_id)
+    url = f"{state.base_url}/files/upload/v1/{file['id']}-{file['secret']}"
+    return {"upload_url": url, "file_id": file["id"]}
 
 
 def files_complete_upload_external(state: State, args: Json) -> Json:
@@ -105,6 +96,8 @@ def files_complete_upload_external(state: State, args: Json) -> Json:
             raise SlackError("not_in_channel")
         content = Content(str(args.get("initial_comment") or ""), None, None, None)
         thread_ts = _thread(state, channel, args)
+        for row in rows:
+            state.files[row["id"]]["channels"].append(channel.id)
         state.post(bot_message(state, channel.id, content, thread_ts=thread_ts, files=tuple(rows)))
     return {"files": rows}
 

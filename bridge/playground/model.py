@@ -1,8 +1,8 @@
 """The nouns of a Slack workspace, as the stand-in keeps them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object whose fields Slack names; values are as different as its payloads."""
@@ -35,6 +35,22 @@ class Team:
 
 
 @dataclass(frozen=True)
+class Shortcut:
+    """A shortcut that is registered for the app: for the whole workspace, or for a message."""
+
+    callback_id: str
+    name: str
+    kind: Literal["global", "message"]
+    description: str = ""
+
+    @classmethod
+    def of(cls, entry: Mapping[str, str]) -> Self:
+        """As an app's manifest has it."""
+        kind: Literal["global", "message"] = "message" if entry["type"] == "message" else "global"
+        return cls(entry["callback_id"], entry["name"], kind, entry["description"])
+
+
+@dataclass(frozen=True)
 class App:
     """The installed app: its ids, its secrets (made for this stand-in alone) and the scopes it was granted."""
 
@@ -51,6 +67,7 @@ class App:
     scopes: frozenset[str] = frozenset({"commands", "chat:write"})
     commands: frozenset[str] = frozenset({"/im"})
     """The slash commands that are registered for the app."""
+    shortcuts: tuple[Shortcut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,13 +233,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Change:
-    """Something happened: `kind` is posted, updated, deleted, input, view, closed, exchange, connection or gap."""
+    """Something happened.
+
+    `kind` is posted, updated, deleted, input, view, closed, channel, exchange, connection or gap.
+    """
 
     number: int
     kind: str
     message: Message | None = None
     view: View | None = None
     exchange: Exchange | None = None
+    channel: Channel | None = None
 
 
 def interactive(blocks: tuple[Json, ...] | list[Json]) -> Iterator[tuple[str, Json]]:

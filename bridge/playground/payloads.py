@@ -28,7 +28,7 @@ _SELECTED = {
     "overflow": "option",
 }
 _TYPED = {"plain_text_input", "email_text_input", "url_text_input", "number_input"}
-_STATEFUL = ({*_SELECTED, *_TYPED} - {"overflow"}) | {"rich_text_input"}
+_STATEFUL = ({*_SELECTED, *_TYPED} - {"overflow"}) | {"rich_text_input", "file_input"}
 _NAME = re.compile(r"(?<![\w&/])[@#][\w.-]+")
 _LINK = re.compile(r"\bhttps?://[^\s<>]+")
 
@@ -142,6 +142,8 @@ def chosen(element: Json, value: Any) -> Json:
         return {"type": kind, "value": _entered(element, value)}
     if kind == "rich_text_input":
         return {"type": kind, "rich_text_value": value}
+    if kind == "file_input":
+        return {"type": kind, "files": value}
     if kind not in _SELECTED:
         return {}
     field = _SELECTED[kind]
@@ -162,6 +164,14 @@ def values(elements: list[tuple[str, Json]], inputs: Json) -> Json:
         entry = inputs.get(block_id, {}).get(element["action_id"]) or _initial(element)
         found.setdefault(block_id, {})[element["action_id"]] = entry
     return found
+
+
+def initial_options(element: Json) -> dict[str, Json]:
+    """The options that an element begins with, by their values."""
+    initial = (
+        [element["initial_option"]] if "initial_option" in element else element.get("initial_options", [])
+    )
+    return {option["value"]: option for option in initial}
 
 
 def unfilled(view: View) -> list[str]:
@@ -209,6 +219,8 @@ def _initial(element: Json) -> Json:
         return {"type": kind, "value": element.get("initial_value")}
     if kind == "rich_text_input":
         return {"type": kind, "rich_text_value": element.get("initial_value")}
+    if kind == "file_input":
+        return {"type": kind, "files": []}
     field = _SELECTED[kind]
     empty: list[str] | None = [] if field.endswith("s") else None
     return {"type": kind, f"selected_{field}": element.get(f"initial_{field}", empty)}

@@ -9,30 +9,18 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bridge.clock import Clock, now_ms
+from bridge.playground.device import Device, Service
 from bridge.playground.inbox import KEPT, Inbox, Mail, Talk, kind_of
 from bridge.playground.model import Json
 from bridge.realtime.client import RealtimeClient
-from bridge.realtime.content import Plain, Text, decode
+from bridge.realtime.content import Plain, Text, decode, encode
 from bridge.realtime.errors import RealtimeError
 from bridge.realtime.history import HistoryRange, InConversation, InThread, Source
 from bridge.realtime.models import Conversation, Kind, Message
-from bridge.server.presence import (
-    GOING_AWAY,
-    Connection,
-    Direct,
-    Event,
-    Kick,
-    Notice,
-    Patch,
-    Presence,
-    Read,
-    Receipt,
-)
 from bridge.server.push import Audience, Push
 
 log = logging.getLogger(__name__)
 
-DEVICE = "playground"
 MOST_CONVERSATIONS = 50
 PUSHES_KEPT = 5
 POLL_SECONDS = 0.5
@@ -55,9 +43,9 @@ class Phone:
 
     owner: Player
     inbox: Inbox
-    connection: Connection | None = None
+    device: Device | None = None
     listening: "asyncio.Task[None] | None" = None
-    signed_out: Kick | None = None
+    signed_out: Json | None = None
     loaded: bool = False
     offline_since: int = 0
     pushes: dict[str, Json] = field(default_factory=dict)
@@ -66,17 +54,16 @@ class Phone:
     @property
     def online(self) -> bool:
         """Whether it has a connection to the messaging service."""
-        return self.connection is not None
+        return self.device is not None
 
     @property
     def json(self) -> Json:
         """The whole phone as the page shows it."""
-        out = self.signed_out
         return {
             "client": self.owner.client_id,
             "name": self.owner.name,
             "online": self.online,
-            "signed_out": {"code": out.code, "reason": out.reason} if out else None,
+            "signed_out": self.signed_out,
             "pushes": list(self.pushes.values()),
             "conversations": self.inbox.json,
         }
@@ -85,25 +72,26 @@ class Phone:
 class Phones:
     """The phones, and the news of each change for a live page.
 
-    `presence` is the server's in-process door to who is online, `realtime` reads history and sends what is typed on a
-    phone, `pushes` reads the push data that the server recorded.
+    `service` is where they connect by WebSocket, as the app's users would; `realtime` reads history, and `pushes` the
+    push data that the server recorded.
     """
 
     def __init__(
         self,
         players: Sequence[Player],
         realtime: RealtimeClient,
-        presence: Presence,
+        service: Service,
         pushes: Pushes,
         clock: Clock = now_ms,
     ) -> None:
         self._phones = {player.client_id: Phone(player, Inbox(player.client_id)) for player in players}
         self._realtime = realtime
-        self._presence = presence
+        self._service = service
         self._pushes = pushes
         self._clock = clock
         self._listeners: set[asyncio.Queue[Json]] = set()
         self._polling: asyncio.Task[None] | None = None
+        self._frames = 0
 
     async def start(self) -> None:
         """Switch every phone on, with the history of its conversations."""
@@ -117,8 +105,11 @@ class Phones:
         tasks = [phone.listening for phone in self._phones.values() if phone.listening]
         if self._polling:
             tasks.append(self._polling)
+        devices = [phone.device for phone in self._phones.values() if phone.device]
         for phone in self._phones.values():
             self._disconnect(phone)
+        for device in devices:
+            await device.aclose()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -144,86 +135,87 @@ class Phones:
         async with phone.switching:
             if online and not phone.online:
                 await self._connect(phone)
-            elif not online and phone.online:
+            elif not online and phone.device:
+                device = phone.device
                 self._disconnect(phone)
+                await device.aclose()
                 self._tell_phone(phone)
 
     def read(self, client_id: str, conversation_id: str) -> None:
         """The phone's owner looks at a conversation. LookupError: there is none."""
-        talk = self._phones[client_id].inbox.talks[conversation_id]
+        phone = self._phones[client_id]
+        talk = phone.inbox.talks[conversation_id]
         if talk.unread:
             talk.unread = 0
-            self._tell_talk(self._phones[client_id], talk)
+            if phone.device:
+                phone.device.say("read", convs=[{"cid": conversation_id}])
+            self._tell_talk(phone, talk)
 
     async def say(self, client_id: str, conversation_id: str, text: str) -> None:
-        """The phone's owner writes in a conversation. LookupError: there is none, or the phone is offline."""
+        """The phone's owner writes. LookupError: there is no such conversation; RefusedError: the server refuses."""
         phone = self._phones[client_id]
         conversation = phone.inbox.talks[conversation_id].conversation
-        if not phone.online:
+        if not phone.device:
             raise LookupError("offline")
-        sent = await self._realtime.send(conversation, client_id, Text(text))
-        # A chatroom gives its sender no copy.
-        self._take(phone, Mail(sent.msg_id, conversation_id, client_id, sent.timestamp, Text(text)))
+        sent = await phone.device.ask("direct", cid=conversation.id, msg=encode(Text(text)))
+        # The sender gets no copy: its own message is what the acknowledgement makes of it.
+        self._take(phone, Mail(sent["uid"], conversation_id, client_id, sent["t"], Text(text)))
 
     # -- Going online and offline -------------------------------------------------------------------------------
 
     async def _connect(self, phone: Phone) -> None:
-        # Connected first, history second: what comes between waits in the connection and is known by its id.
-        connection = await self._presence.connect(phone.owner.client_id, DEVICE)
+        # Connected first, history second: what comes between waits in the line and is known by its id.
+        client = phone.owner.client_id
+        device = Device(self._service, client, lambda way, frame: self._tell_frame(client, way, frame))
+        await device.open()
         try:
-            rooms = await self._load(phone)
+            for room in await self._load(phone):
+                await device.ask("conv", "add", cid=room.id, m=[client])
         except BaseException:
-            self._presence.disconnect(connection)
+            device.hang_up()
             raise
-        for room in rooms:
-            self._presence.join(connection, room.id)
-        phone.connection, phone.signed_out, phone.loaded = connection, None, True
+        phone.device, phone.signed_out, phone.loaded = device, None, True
         phone.pushes.clear()
-        phone.listening = _kept(self._listen(phone, connection))
+        phone.listening = _kept(self._listen(phone, device))
         self._tell_phone(phone)
 
     def _disconnect(self, phone: Phone) -> None:
-        if phone.connection:
-            self._presence.disconnect(phone.connection)
-            phone.connection = None
+        if phone.device:
+            phone.device.hang_up()
+            phone.device = None
             phone.offline_since = self._clock()
 
-    async def _listen(self, phone: Phone, connection: Connection) -> None:
-        async for event in connection:
+    async def _listen(self, phone: Phone, device: Device) -> None:
+        async for frame in device:
             try:
-                await self._happen(phone, event)
+                await self._happen(phone, device, frame)
             except RealtimeError as error:
                 log.warning("the phone of %s: %s", phone.owner.client_id, error)
-        if phone.connection is connection:
-            code = connection.closing.code if connection.closing else GOING_AWAY
-            log.info("the phone of %s was disconnected: %s", phone.owner.client_id, code)
+        if phone.device is device:
+            log.info("the phone of %s was disconnected", phone.owner.client_id)
             self._disconnect(phone)
             self._tell_phone(phone)
 
     # -- What comes ---------------------------------------------------------------------------------------------
 
-    async def _happen(self, phone: Phone, event: Event) -> None:
-        match event:
-            case Direct():
-                await self._meet(phone, event.conv_id, kind_of(event.conv_type))
-                content = Plain(event.data) if event.bin else decode(event.data)
-                edited = event.patched_at is not None
-                self._take(
-                    phone,
-                    Mail(event.msg_id, event.conv_id, event.sender, event.timestamp, content, edited),
-                )
-            case Patch():
-                await self._meet(phone, event.conv_id, Kind.NORMAL)
-                content = Plain(event.data) if event.bin else decode(event.data)
-                self._take(
-                    phone, Mail(event.msg_id, event.conv_id, event.sender, event.timestamp, content, True)
-                )
-            case Notice():
-                await self._renew(phone, event.conv_id)
-            case Kick():
-                phone.signed_out = event
-            case Receipt() | Read():
-                pass  # a phone asks for no receipts, and has no other device that could read
+    async def _happen(self, phone: Phone, device: Device, frame: Json) -> None:
+        match frame["cmd"], frame.get("op"):
+            case "direct", _:
+                await self._meet(phone, frame["cid"], kind_of(frame["convType"]))
+                self._take(phone, _mail(frame, frame["id"], frame["fromPeerId"], "msg"))
+                if not frame.get("transient"):
+                    device.say("ack", cid=frame["cid"], mid=frame["id"])
+            case "patch", "modify":
+                for patch in frame["patches"]:
+                    await self._meet(phone, patch["cid"], Kind.NORMAL)
+                    self._take(phone, _mail(patch, patch["mid"], patch["from"], "data"))
+            case "conv", _:
+                await self._renew(phone, frame["cid"])
+            case "session", "closed":
+                phone.signed_out = {"code": frame["code"], "reason": frame.get("reason", "")}
+                device.hang_up()
+            case _:
+                pass  # receipts, and counts of what is unread: the phone counts what it shows itself
 
     def _take(self, phone: Phone, mail: Mail) -> None:
         talk = phone.inbox.talks[mail.conversation]
@@ -329,6 +321,17 @@ class Phones:
             }
         )
 
+    def _tell_frame(self, client_id: str, way: str, frame: Json) -> None:
+        self._frames += 1
+        told = {
+            "number": self._frames,
+            "client": client_id,
+            "way": way,
+            "at": self._clock(),
+            "frame": _blanked(frame),
+        }
+        self._tell({"event": "frame", "frame": told})
+
     def _tell(self, change: Json) -> None:
         for queue in self._listeners:
             if queue.full():
@@ -337,6 +340,18 @@ class Phones:
                 queue.put_nowait({"event": "gap"})
             else:
                 queue.put_nowait(change)
+
+
+def _mail(fields: Json, msg_id: str, sender: str, name: str) -> Mail:
+    """The message in a frame; `name` is the field where it has its content, unless that is binary."""
+    content = Plain(fields["binaryMsg"]) if "binaryMsg" in fields else decode(fields[name])
+    edited = bool(fields.get("patchTimestamp"))
+    return Mail(msg_id, fields["cid"], sender, fields["timestamp"], content, edited)
+
+
+def _blanked(frame: Json) -> Json:
+    """A frame without what would let somebody else in."""
+    return {**frame, "st": "…"} if "st" in frame else frame
 
 
 def _kept(work: Coroutine[None, None, None]) -> "asyncio.Task[None]":

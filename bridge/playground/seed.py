@@ -34,7 +34,7 @@ PLAYERS = (Player("xiaoyu", "小鱼"), Player("tom", "Tom"), Player("mary", "Mar
 EVERYONE = tuple(player.client_id for player in PLAYERS)
 
 TEAM = Team(name="港湾物语 Cosy Harbor", domain="cosy-harbor")
-ANNOUNCEMENTS, SUPPORT, OPS = "C0ANNOUNCE", "C0SUPPORT0", "C0OPS00000"
+ANNOUNCEMENTS, SUPPORT, OPS, TOWN_HALL = "C0ANNOUNCE", "C0SUPPORT0", "C0OPS00000", "C0TOWNHALL"
 LIN, SAM = "U0LINXIA00", "U0SAM00000"
 
 Line: TypeAlias = tuple[str, Content]
@@ -152,7 +152,13 @@ def furnish(workspace: State) -> None:
     ):
         workspace.add_user(person)
     members = frozenset({LIN, SAM, bot})
-    for channel_id, name in ((ANNOUNCEMENTS, "announcements"), (SUPPORT, "support"), (OPS, "ops")):
+    channels = (
+        (ANNOUNCEMENTS, "announcements"),
+        (SUPPORT, "support"),
+        (OPS, "ops"),
+        (TOWN_HALL, "town-hall"),
+    )
+    for channel_id, name in channels:
         workspace.add_channel(Channel(channel_id, name, members=members))
     workspace.direct(LIN, SAM)
     for channel_id, user, text in _said(workspace.direct(LIN, SAM).id):
@@ -166,6 +172,12 @@ def _said(direct: str) -> Sequence[tuple[str, str, str]]:
         (SUPPORT, LIN, "小鱼的金色鲷鱼找回来了，对话在 `support`。"),
         (SUPPORT, SAM, "`/im history support` shows what was said, `/im send support` answers."),
         (OPS, SAM, "Servers are quiet this morning. `/im stats` for the figures."),
+        (TOWN_HALL, LIN, "这里发的公告要另一个人批准，批准后倒数 15 秒，谁都可以停止。"),
+        (
+            TOWN_HALL,
+            SAM,
+            "Propose one with `/im broadcast news ...`, and I'll approve it. `/im freeze` stops everything.",
+        ),
         (direct, SAM, "Ping me here if the schedule surprises you :)"),
     )
 
@@ -181,7 +193,20 @@ def settings(now: int, channel: str = ANNOUNCEMENTS) -> dict[str, Any]:
             # A day of play is more than thirty broadcasts; ten a minute still shows what a limit looks like.
             "plan": {"broadcasts_per_day": None},
         },
-        "access": "open",
+        "access": {
+            "roles": {"crew": {"users": [LIN, SAM]}},
+            "rules": [
+                {
+                    "name": "town-hall",
+                    "in": TOWN_HALL,
+                    "run": "reaches people",
+                    "approve": {"role": "crew", "within": "1h"},
+                },
+                {"name": "everything-elsewhere", "run": "everything"},
+            ],
+        },
+        "safety_window": "15s",
+        "people": {LIN: "xiaoyu", SAM: "tom"},
         "schedules": [
             {
                 "name": "morning-tide",

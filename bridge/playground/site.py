@@ -1,10 +1,8 @@
 """The page's own door, for this machine only: its files, a live feed of workspace and phones, what people do there."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,20 +15,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.commands import Command
-from bridge.locale import translation
-from bridge.playground import model
-from bridge.playground.model import Change, Exchange, Json
+from bridge.playground.deeds import Deeds, posted
+from bridge.playground.described import (
+    channel_json,
+    command_json,
+    exchange_bodies,
+    exchange_json,
+    message_json,
+    shortcut_json,
+    user_json,
+    view_json,
+)
+from bridge.playground.model import Change, Json
 from bridge.playground.phones import Phones
-from bridge.playground.state import SLACKBOT
 from bridge.playground.workspace import Workspace
-from bridge.realtime.errors import RealtimeError
 
 PAGE = Path(__file__).parent / "page"
-BODY_BYTES = 100_000
-SHOWN_BYTES = 4_000
-"""What the raw strip shows of a body."""
-EXCHANGES = 40
-LANGUAGES = ("en", "zh-CN")
+EXCHANGES = 60
+"""How many requests the raw view begins with."""
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS = {
     "Content-Security-Policy": (
@@ -41,8 +43,6 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-Act: TypeAlias = Callable[[Json], Awaitable[Json]]
-
 
 def playground(
     workspace: Workspace, phones: Phones, commands: Iterable[Command], aliases: Mapping[str, str]
@@ -51,11 +51,14 @@ def playground(
 
     `commands` and `aliases` (word → conversation id) are what the composer completes.
     """
-    site = Site(workspace, phones, commands, aliases)
+    site, deeds = Site(workspace, phones, commands, aliases), Deeds(workspace, phones)
+    acts = deeds.actions.items()
     inner: list[BaseRoute] = [
         WebSocketRoute("/playground/feed", site.feed),
         Route("/playground/files/{id}", site.file),
-        *(Route(f"/playground/{name}", _posted(act), methods=["POST"]) for name, act in site.actions.items()),
+        Route("/playground/exchanges/{number:int}", site.exchange),
+        Route("/playground/upload", deeds.upload, methods=["POST"]),
+        *(Route(f"/playground/{name}", posted(act), methods=["POST"]) for name, act in acts),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]
     return [Mount("/", routes=inner, middleware=[Middleware(LocalDoor)])]
@@ -79,7 +82,7 @@ class LocalDoor:
 
 
 class Site:
-    """What the page can ask for and do."""
+    """What the page is told."""
 
     def __init__(
         self, workspace: Workspace, phones: Phones, commands: Iterable[Command], aliases: Mapping[str, str]
@@ -88,15 +91,6 @@ class Site:
         self._phones = phones
         self._commands = [command_json(each) for each in commands]
         self._aliases = dict(aliases)
-        self.actions: dict[str, Act] = {
-            "say": self._say,
-            "press": self._press,
-            "phone": self._switch,
-            "read": self._read,
-            "chat": self._chat,
-        }
-
-    # -- The feed -----------------------------------------------------------------------------------------------
 
     async def feed(self, socket: WebSocket) -> None:
         """Everything as it is, then each change as it happens."""
@@ -133,6 +127,12 @@ class Site:
             return {"event": "message", "message": message_json(change.message)}
         if change.exchange:
             return {"event": "exchange", "exchange": exchange_json(change.exchange)}
+        if change.view and change.kind == "closed":
+            return {"event": "closed", "id": change.view.id}
+        if change.view:
+            return {"event": "view", "view": view_json(change.view)}
+        if change.channel:
+            return {"event": "channel", "channel": channel_json(change.channel)}
         return None
 
     def everything(self) -> Json:
@@ -145,6 +145,8 @@ class Site:
             "users": [user_json(each) for each in workspace.users.values()],
             "channels": [channel_json(each) for each in workspace.channels.values()],
             "messages": [message_json(each) for each in workspace.messages.values()],
+            "views": [view_json(each) for each in workspace.views.values()],
+            "shortcuts": [shortcut_json(each) for each in workspace.app.shortcuts],
             "exchanges": [exchange_json(each) for each in list(workspace.exchanges)[-EXCHANGES:]],
             "phones": self._phones.json,
             "commands": self._commands,
@@ -161,62 +163,13 @@ class Site:
             held["content"], media_type="text/plain", headers={"Content-Disposition": "attachment"}
         )
 
-    # -- What people do -----------------------------------------------------------------------------------------
-
-    async def _say(self, body: Json) -> Json:
-        user, channel, text = _texts(body, "user", "channel", "text")
-        if text.startswith("/"):
-            outcome = await self._workspace.command(user, channel, text)
-        else:
-            outcome = await self._workspace.say(user, channel, text)
-        return {"error": outcome.error}
-
-    async def _press(self, body: Json) -> Json:
-        user, channel, ts, block, action = _texts(body, "user", "channel", "ts", "block", "action")
-        message = self._workspace.messages[channel, ts]
-        outcome = await self._workspace.press(user, message, action, block_id=block)
-        return {"error": outcome.error}
-
-    async def _switch(self, body: Json) -> Json:
-        (client,) = _texts(body, "client")
-        await self._phones.switch(client, online=body.get("online") is True)
-        return {}
-
-    async def _read(self, body: Json) -> Json:
-        self._phones.read(*_texts(body, "client", "conversation"))
-        return {}
-
-    async def _chat(self, body: Json) -> Json:
-        await self._phones.say(*_texts(body, "client", "conversation", "text"))
-        return {}
-
-
-def _posted(act: Act) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads a small JSON object, acts, and answers JSON; `error` says why nothing came of it."""
-
-    async def endpoint(request: Request) -> Response:
-        if int(request.headers.get("content-length") or BODY_BYTES + 1) > BODY_BYTES:
-            return JSONResponse({"error": "too long"}, 413)
-        try:
-            body = json.loads(await request.body())
-            return JSONResponse(await act(body if isinstance(body, dict) else {}))
-        except LookupError:
-            return JSONResponse({"error": "not there any more"}, 404)
-        except RealtimeError as error:
-            return JSONResponse({"error": error.reason}, 502)
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, 422)
-
-    return endpoint
-
-
-def _texts(body: Json, *names: str) -> tuple[str, ...]:
-    """The named fields, all of them text. ValueError: one is not."""
-    found = tuple(body.get(name) for name in names)
-    for name, value in zip(names, found, strict=True):
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} is missing")
-    return tuple(str(value) for value in found)
+    async def exchange(self, request: Request) -> Response:
+        """What one request and its answer said."""
+        number = request.path_params["number"]
+        for each in self._workspace.exchanges:
+            if each.number == number:
+                return JSONResponse(exchange_bodies(self._workspace, each))
+        return JSONResponse({"error": "not there any more"}, 404)
 
 
 async def _closed(socket: WebSocket) -> None:
@@ -249,83 +202,3 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
-
-
-def command_json(command: Command) -> Json:
-    """A command as the composer completes it."""
-    return {
-        "name": command.name,
-        "usage": command.usage,
-        "summary": _in_each_language(command.summary),
-        "examples": list(command.examples),
-        "parameters": [
-            {
-                "word": each.word,
-                "noun": each.noun,
-                "usage": each.usage,
-                "help": _in_each_language(each.help),
-                "option": each.option,
-                "flag": each.flag,
-                "many": each.many,
-                "trailing": each.trailing,
-                "choices": list(each.choices),
-            }
-            for each in command.parameters
-        ],
-    }
-
-
-def _in_each_language(words: str) -> Json:
-    """Words by the page's languages; none where there are none."""
-    return {each: translation(each)(words, None, 1) for each in LANGUAGES} if words else {}
-
-
-def user_json(user: model.User) -> Json:
-    """Someone in the workspace; `person` can be acted as."""
-    return {
-        "id": user.id,
-        "name": user.real_name or user.name,
-        "handle": user.name,
-        "tz": user.tz,
-        "person": not user.is_bot and user.id != SLACKBOT,
-    }
-
-
-def channel_json(channel: model.Channel) -> Json:
-    """A channel or direct message."""
-    return {
-        "id": channel.id,
-        "name": channel.name,
-        "kind": channel.kind,
-        "members": sorted(channel.members),
-    }
-
-
-def message_json(message: model.Message) -> Json:
-    """A message as it stands; `to` is the one who sees it, `notice` Slack's own error code."""
-    return {
-        "channel": message.channel,
-        "ts": message.ts,
-        "user": message.user,
-        "text": message.text,
-        "blocks": list(message.blocks),
-        "files": list(message.files),
-        "thread": message.thread_ts,
-        "to": message.ephemeral_to,
-        "notice": message.notice,
-        "edited": message.edited,
-    }
-
-
-def exchange_json(exchange: Exchange) -> Json:
-    """A request between Slack and the app, its bodies cut short."""
-    return {
-        "number": exchange.number,
-        "direction": exchange.direction,
-        "target": exchange.target,
-        "at": exchange.at_ms,
-        "status": exchange.status,
-        "late": exchange.late,
-        "body": exchange.body[:SHOWN_BYTES].decode(errors="replace"),
-        "answer": exchange.answer[:SHOWN_BYTES].decode(errors="replace"),
-    }

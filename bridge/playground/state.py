@@ -47,6 +47,8 @@ class State:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.triggers: dict[str, TriggerId] = {}
         self.files: dict[str, Json] = {}
+        self.suggested: dict[tuple[str, str], dict[str, Json]] = {}
+        """What the app offered in each menu that asks it: (block_id, action_id) → value → option."""
         self.exchanges: deque[Exchange] = deque(maxlen=2_000)
         self.position = 0
         self.shift_ms = 0
@@ -67,6 +69,7 @@ class State:
     def add_channel(self, channel: Channel) -> Channel:
         """Take a channel in, or change one that is there."""
         self.channels[channel.id] = channel
+        self._tell("channel", channel=channel)
         return channel
 
     def join(self, channel_id: str, *users: str) -> Channel:
@@ -138,10 +141,15 @@ class State:
 
     def put_view(self, view: View) -> View:
         """Show a view, or its next version."""
+        self.keep_view(view)
+        self._tell("view", view=view)
+        return view
+
+    def keep_view(self, view: View) -> View:
+        """Keep a view that looks as it did."""
         if view.body["type"] == "home":
             self.homes[view.user] = view
         self.views[view.id] = view
-        self._tell("view", view=view)
         return view
 
     def close_view(self, view: View) -> None:
@@ -160,6 +168,29 @@ class State:
             for message in self.messages.values()
             if message.channel == channel and message.ephemeral_to in (None, user)
         ]
+
+    def add_file(
+        self, name: str, size: int, user: str, mimetype: str = "text/plain", content: bytes | None = None
+    ) -> Json:
+        """Begin a file; it has content once that was uploaded, and is seen in the `channels` where it was shared.
+
+        `kept_at` is the host that keeps it where that is not Slack.
+        """
+        file: Json = {
+            "id": self.new_id("F"),
+            "name": name,
+            "title": name,
+            "size": size,
+            "mimetype": mimetype,
+            "user": user,
+            "channels": [],
+            "secret": secrets.token_hex(8),
+            "content": content,
+            "deleted": False,
+            "kept_at": None,
+        }
+        self.files[file["id"]] = file
+        return file
 
     # -- News ---------------------------------------------------------------------------------------------------
 
@@ -241,9 +272,10 @@ class State:
         message: Message | None = None,
         view: View | None = None,
         exchange: Exchange | None = None,
+        channel: Channel | None = None,
     ) -> None:
         self.position += 1
-        change = Change(self.position, kind, message, view, exchange)
+        change = Change(self.position, kind, message, view, exchange, channel)
         if message:
             self._touched[message.channel, message.ts] = self.position
         for queue in self._listeners:

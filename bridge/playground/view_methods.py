@@ -83,7 +83,8 @@ def push(state: State, user: str, below: str | None, body: Json) -> View:
     if len(state.stack(user)) >= DEPTH:
         raise SlackError("push_limit_reached")
     view_id = state.new_id("V")
-    return state.put_view(View(view_id, user, body, _hash(), under.root_id, under.id, under.channel))
+    view = View(view_id, user, body, _hash(), under.root_id, under.id, under.channel)
+    return state.put_view(replace(view, inputs=_current_conversation(view)))
 
 
 def view_json(state: State, view: View) -> Json:
@@ -117,7 +118,23 @@ def new_version(view: View, body: Json) -> View:
 
 def _fresh(state: State, trigger: TriggerId, body: Json) -> View:
     view_id = state.new_id("V")
-    return View(view_id, trigger.user, body, _hash(), view_id, None, trigger.channel)
+    view = View(view_id, trigger.user, body, _hash(), view_id, None, trigger.channel)
+    return replace(view, inputs=_current_conversation(view))
+
+
+def _current_conversation(view: View) -> Json:
+    """Menus of conversations that begin with the one where the user was."""
+    inputs: Json = {}
+    for block, element in view.elements:
+        if element.get("default_to_current_conversation") and view.channel:
+            many = element["type"].startswith("multi_")
+            chosen = (
+                {"selected_conversations": [view.channel]}
+                if many
+                else {"selected_conversation": view.channel}
+            )
+            inputs[block] = {element["action_id"]: {"type": element["type"], **chosen}}
+    return inputs
 
 
 def _find(state: State, args: Json) -> View:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bridge.playground import chat_methods, lookup_methods, view_methods
+from bridge.playground import chat_methods, file_methods, lookup_methods, view_methods
 from bridge.playground.faults import Fault, Faults
 from bridge.playground.lookup_methods import needs_scope
 from bridge.playground.model import Json, SlackError
@@ -44,6 +44,7 @@ METHODS: dict[str, Method] = {
     "conversations.members": Method(lookup_methods.conversations_members, "", 4),
     "files.completeUploadExternal": Method(chat_methods.files_complete_upload_external, "files:write", 4),
     "files.getUploadURLExternal": Method(chat_methods.files_get_upload_url_external, "files:write", 4),
+    "files.info": Method(file_methods.files_info, "files:read", 4),
     "usergroups.list": Method(lookup_methods.usergroups_list, "usergroups:read", 2),
     "usergroups.users.list": Method(lookup_methods.usergroups_users_list, "usergroups:read", 2),
     "users.info": Method(lookup_methods.users_info, "users:read", 4),
@@ -81,7 +82,7 @@ class RateLimits:
 
 
 class WebApi:
-    """Serves `/api/METHOD` and the upload address."""
+    """Serves `/api/METHOD`, the upload address and the addresses of private files."""
 
     def __init__(self, state: State, faults: Faults, open_connection: Callable[[], Json]) -> None:
         self.limits = RateLimits()
@@ -91,6 +92,8 @@ class WebApi:
         self.routes: list[BaseRoute] = [
             Route("/api/{method}", self._call, methods=["GET", "POST"]),
             Route("/files/upload/v1/{ticket}", self._upload, methods=["POST"]),
+            Route("/files-pri/{ticket}/{name}", self._download, methods=["GET"]),
+            Route("/files-pri/{ticket}/download/{name}", self._download, methods=["GET"]),
         ]
 
     async def _call(self, request: Request) -> Response:
@@ -149,6 +152,12 @@ class WebApi:
             return PlainTextResponse("length mismatch", 400)
         file["content"] = body
         return PlainTextResponse(f"OK - {len(body)}")
+
+    async def _download(self, request: Request) -> Response:
+        return await serve(self._state, self._faults, request, "files-pri", self._give_file)
+
+    async def _give_file(self, request: Request, _: bytes) -> Response:
+        return file_methods.private_content(self._state, request)
 
 
 async def serve(

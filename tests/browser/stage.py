@@ -18,16 +18,19 @@ from starlette.routing import Mount, Route
 
 import handlers
 from bridge.playground import seed
+from bridge.playground.device import Service
 from bridge.playground.model import App
 from bridge.playground.phones import Phones
 from bridge.playground.site import playground
 from bridge.playground.workspace import Workspace
-from bridge.realtime.client import Credentials, RealtimeClient
+from bridge.realtime.client import Credentials, Endpoint, RealtimeClient
 from bridge.realtime.content import Text
 from bridge.realtime.models import Kind, Ref
 from bridge.server.app import Server
 from bridge.server.push import Push, recorded
 from bridge.server.settings import UNLIMITED, ServerSettings
+from tests.browser import surfaces
+from tests.browser.surfaces import SHORTCUTS
 from tests.unit.playground.stage import SCOPES, Deadline, serving
 
 DANGER = {
@@ -49,8 +52,10 @@ class Stage:
     realtime: RealtimeClient
     server: Server
     aliases: dict[str, str]
+    bolt: AsyncApp
     deadline: Deadline = field(default_factory=Deadline)
     pressed: list[str] = field(default_factory=list)
+    submitted: list[dict[str, Any]] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -65,9 +70,9 @@ async def messaging(folder: Path) -> AsyncIterator[tuple[Server, RealtimeClient]
         ServerSettings("app", "key", "master", f"sqlite:///{folder / 'realtime.db'}", plan=UNLIMITED)
     )
     transport = httpx.ASGITransport(server.asgi)
-    async with httpx.AsyncClient(transport=transport, base_url="http://embedded") as http:
+    async with Endpoint("http://embedded", transport) as service:
         try:
-            yield server, RealtimeClient(http, Credentials("app", "key", "master"))
+            yield server, RealtimeClient(service, Credentials("app", "key", "master"))
         finally:
             await server.close()
 
@@ -79,7 +84,7 @@ def phones_of(server: Server, realtime: RealtimeClient) -> Phones:
         async with server.engine.read() as connection:
             return await recorded(connection, since)
 
-    return Phones(seed.PLAYERS, realtime, server.presence, pushes)
+    return Phones(seed.PLAYERS, realtime, Service(server.asgi, server.settings.app_id), pushes)
 
 
 @asynccontextmanager
@@ -98,7 +103,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 
         deadline = Deadline()
         web = Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
-        app = App(request_url="http://app.test/slack/events", scopes=SCOPES)
+        app = App(request_url="http://app.test/slack/events", scopes=SCOPES, shortcuts=SHORTCUTS)
         workspace = Workspace(app=app, team=seed.TEAM, transport=httpx.ASGITransport(web), wait=deadline.wait)
         await parts.enter_async_context(workspace)
         seed.furnish(workspace)
@@ -110,11 +115,12 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         )
         url = await parts.enter_async_context(serving(site))
         workspace.base_url = f"{url}/slack"
-        stage = Stage(url, workspace, phones, realtime, server, aliases, deadline)
-        parts.callback(stage.release.set)
         client = AsyncWebClient(app.bot_token, base_url=f"{url}/slack/api/")
         bolt = AsyncApp(signing_secret=app.signing_secret, client=client, process_before_response=True)
+        stage = Stage(url, workspace, phones, realtime, server, aliases, bolt, deadline)
+        parts.callback(stage.release.set)
         _install(bolt, stage)
+        surfaces.install(bolt, stage.submitted)
         installed.append(AsyncSlackRequestHandler(bolt))
         yield stage
 

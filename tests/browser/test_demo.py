@@ -83,3 +83,21 @@ async def test_a_second_start_finds_the_same_world_with_its_history(tmp_path: Pa
             await page.locator("#composer").press("Enter")
             await expect(page.locator(".bulletin")).to_have_count(3 + start)
             await page.goto("about:blank")
+
+
+async def test_what_one_person_proposes_another_approves_beside_them(tmp_path: Path, open_page: Open) -> None:
+    async with demo(tmp_path) as url:
+        page = await open_page(url, locale="en-GB")
+        await page.locator(".pair").click()
+        one, other = page.locator(".workspace.first"), page.locator(".workspace.second")
+        for pane in (one, other):
+            await pane.locator("[data-channel=town-hall]").click()
+        await one.locator("textarea").fill("/im broadcast news 灯笼节开始啦")
+        await one.locator("textarea").press("Enter")
+        await other.locator(".message .actions button").first.click()
+        await page.get_by_role("dialog").get_by_role("button").last.click()
+        news = page.locator(".phone .row.unread .line", has_text="灯笼节开始啦")
+        await expect(news).to_have_count(3, timeout=30_000)
+        await page.locator(".pair").click()
+        await expect(news.first).to_be_visible()
+        await page.goto("about:blank")

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bridge.playground import seed
-from bridge.playground.site import BODY_BYTES
+from bridge.playground.deeds import BODY_BYTES
 from tests.browser.stage import Stage
 
 SAY = {"user": seed.LIN, "channel": seed.OPS, "text": "hello"}
@@ -95,7 +95,18 @@ async def test_what_the_service_refuses_is_told_in_its_words(stage: Stage) -> No
     body = {"client": "tom", "conversation": stage.aliases["crew"], "text": "x" * 6000}
     answer = await post(stage, "chat", body)
     assert answer.status_code == 502
-    assert "5" in answer.json()["error"]
+    assert answer.json() == {"error": "FRAME_TOO_LONG"}
+
+
+async def test_nobody_fills_in_a_form_that_is_somebody_elses(stage: Stage) -> None:
+    await stage.workspace.shortcut(seed.LIN, "compose")
+    (view,) = stage.workspace.stack(seed.LIN)
+    body = {"user": seed.SAM, "view": view.id}
+    for act in ("view-press", "view-submit", "view-close"):
+        assert (await post(stage, act, {**body, "block": "more", "action": "preview"})).status_code == 404
+    assert (await post(stage, "view-submit", {**body, "user": seed.LIN, "values": "x"})).status_code == 422
+    assert stage.workspace.stack(seed.LIN) == [view]
+    assert (await post(stage, "upload?user=nobody&name=x", b"x")).status_code == 404
 
 
 async def test_a_shared_file_is_handed_out_as_text_to_save(stage: Stage) -> None:

@@ -197,7 +197,7 @@ async def test_every_block_is_drawn_and_fits_in_every_light_and_width(
     page = await open_page(stage.url, **LOOKS[look])
     await page.locator("[data-channel=ops]").click()
     message = page.locator(".message").last
-    await expect(message.get_by_role("button")).to_have_count(4)
+    await expect(message.locator(".body").get_by_role("button")).to_have_count(4)
     assert await message.locator(".unknown").count() == 0
     await expect(message.get_by_role("link")).to_have_text(["a link", "link", "From elsewhere"])
     await expect(message.locator("time").last).to_have_text("2026-10-15 01:46:40")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bridge.clock import now_ms
 from bridge.config import AppSettings
+from bridge.config_access import AccessSettings
 from bridge.cron import Schedule, fires_after
 from bridge.invocation import Place
 from bridge.playground import seed
@@ -38,4 +39,6 @@ def test_its_settings_are_valid_and_its_schedule_fires_within_a_minute() -> None
     schedule = Schedule(each.name, each.when, each.tz, each.run, Place("T", each.channel))
     fire = next(fires_after(schedule, now))
     assert timedelta(seconds=20) < timedelta(milliseconds=fire - now) < timedelta(minutes=1)
-    assert settings.access == "open"
+    assert isinstance(settings.access, AccessSettings)
+    (guarded,) = [rule for rule in settings.access.rules if rule.approve]
+    assert guarded.in_ == {seed.TOWN_HALL}

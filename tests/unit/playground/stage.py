@@ -25,7 +25,7 @@ SCOPES = frozenset(
             "groups:read",
             "im:read",
         ),
-        *("channels:join", "files:write", "app_mentions:read"),
+        *("channels:join", "files:read", "files:write", "app_mentions:read"),
     }
 )
 TOM, JERRY, SPIKE = "U0TOM00001", "U0JERRY001", "U0SPIKE001"

@@ -295,3 +295,30 @@ async def test_a_private_channel_with_the_bot_is_like_any_other(installed: Insta
     installed.workspace.add_channel(Channel(SECRET, "secret", "private", frozenset({TOM, bot})))
     await installed.client.chat_postMessage(channel=SECRET, text="x")
     assert (await installed.client.conversations_info(channel=SECRET))["channel"]["is_private"] is True
+
+
+async def test_an_uploaded_file_is_told_where_the_bot_is_and_kept_for_its_token(installed: Installed) -> None:
+    workspace = installed.workspace
+    hidden = workspace.upload(TOM, SECRET, "vips.csv", b"tom\n")
+    assert (await refused(installed.client.files_info(file=hidden["id"])))["error"] == "file_not_found"
+    told = (await installed.client.files_info(file=workspace.upload(TOM, NEWS, "贵宾.csv", b"tom\n")["id"]))[
+        "file"
+    ]
+    assert (told["user"], told["channels"], told["mimetype"], told["size"]) == (TOM, [NEWS], "text/csv", 4)
+    tokens = {"": 302, "xoxb-other": 302, workspace.app.bot_token: 200}
+    async with httpx.AsyncClient() as client:
+        for token, status in tokens.items():
+            for url in (told["url_private"], told["url_private_download"]):
+                shown = {"Authorization": f"Bearer {token}"} if token else {}
+                answer = await client.get(url, headers=shown)
+                assert (answer.status_code, answer.text == "tom\n") == (status, status == 200)
+        grant(workspace, "commands", "chat:write")
+        own = {"Authorization": f"Bearer {workspace.app.bot_token}"}
+        assert (await client.get(told["url_private"], headers=own)).status_code == 302
+    assert (await refused(installed.client.files_info(file=told["id"])))["needed"] == "files:read"
+
+
+async def test_a_deleted_file_is_no_more(installed: Installed) -> None:
+    file = installed.workspace.upload(TOM, NEWS, "vips.csv", b"tom\n")
+    installed.workspace.files[file["id"]]["deleted"] = True
+    assert (await refused(installed.client.files_info(file=file["id"])))["error"] == "file_deleted"

@@ -21,22 +21,24 @@ const spoken = (command) => ({
 });
 
 export class Composer {
-  constructor(send) {
+  /** `slot` tells the composers of a page apart, `shortcuts` opens their menu at a button. */
+  constructor(send, slot, shortcuts) {
     this.send = send;
+    this.slot = slot;
     this.known = { slash: [], commands: [], conversations: [], clients: [] };
     this.completion = { items: [], sure: false, usage: null };
     this.active = -1;
     this.dismissed = null;
     this.past = [];
     this.field = h("textarea", {
-      id: "composer",
+      id: `composer${slot}`,
       rows: "1",
       autocomplete: "off",
       autocapitalize: "off",
       spellcheck: "false",
       "aria-autocomplete": "list",
       "aria-haspopup": "listbox",
-      "aria-controls": "suggestions",
+      "aria-controls": `suggestions${slot}`,
       "aria-expanded": "false",
       on: {
         input: () => this.changed(),
@@ -45,15 +47,20 @@ export class Composer {
         focus: () => this.changed(),
       },
     });
-    this.list = h("ul", { id: "suggestions", role: "listbox", class: "suggestions", "aria-label": word("suggestions"), hidden: true });
+    this.list = h("ul", { id: `suggestions${slot}`, role: "listbox", class: "suggestions", "aria-label": word("suggestions"), hidden: true });
     this.hint = h("p", { class: "usage", "aria-live": "polite" });
     this.button = h("button", { type: "submit", class: "send", "aria-label": word("send") }, icon("send"));
+    this.bolt = h(
+      "button",
+      { type: "button", class: "bolt", "aria-label": word("shortcuts"), "aria-haspopup": "menu", "aria-expanded": "false", on: { click: () => shortcuts(this.bolt) } },
+      icon("bolt"),
+    );
     this.examples = h("div", { class: "examples" }, h("span", { text: word("try") }), ...EXAMPLES.map((line) => this.example(line)));
     this.root = h(
       "form",
       { class: "composer", on: { submit: (event) => this.submit(event) } },
       this.examples,
-      h("div", { class: "field" }, this.list, this.field, this.button),
+      h("div", { class: "field" }, this.list, this.bolt, this.field, this.button),
       this.hint,
     );
   }
@@ -171,7 +178,7 @@ export class Composer {
     this.list.hidden = false;
     this.field.setAttribute("aria-expanded", "true");
     if (this.active < 0) return this.field.removeAttribute("aria-activedescendant");
-    this.field.setAttribute("aria-activedescendant", `suggestion-${this.active}`);
+    this.field.setAttribute("aria-activedescendant", `suggestion${this.slot}-${this.active}`);
     this.list.children[this.active].scrollIntoView({ block: "nearest" });
   }
 
@@ -179,7 +186,7 @@ export class Composer {
     return h(
       "li",
       {
-        id: `suggestion-${index}`,
+        id: `suggestion${this.slot}-${index}`,
         role: "option",
         "aria-selected": String(index === this.active),
         on: {

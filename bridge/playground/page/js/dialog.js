@@ -10,6 +10,7 @@ import { word } from "./words.js";
  */
 export function confirmed(question) {
   return new Promise((resolve) => {
+    const before = document.activeElement;
     const yes = h("button", {
       type: "submit",
       value: "yes",
@@ -30,6 +31,7 @@ export function confirmed(question) {
     );
     dialog.addEventListener("close", () => {
       dialog.remove();
+      if (before?.isConnected) before.focus({ preventScroll: true });
       resolve(dialog.returnValue === "yes");
     });
     document.body.append(dialog);

@@ -36,3 +36,13 @@ export async function act(what, body) {
     return { error: error.message };
   }
 }
+
+/** Read something; resolves to it, or to an object with an `error`. */
+export async function look(what) {
+  try {
+    const answer = await fetch(`/playground/${what}`);
+    return await answer.json();
+  } catch (error) {
+    return { error: error.message };
+  }
+}

@@ -1,29 +1,54 @@
-/** Puts the page together: workspace on the left, phones on the right, one feed for both. */
+/** Puts the page together: one person's workspace or two beside each other, the phones, one feed for all. */
 
 import { follow } from "./feed.js";
 import { Phones } from "./phones.js";
 import { Wire } from "./wire.js";
 import { changeLanguage, speak, word } from "./words.js";
 import { Workspace } from "./workspace.js";
+import { World } from "./world.js";
 
 speak(document);
 const find = (selector) => document.querySelector(selector);
-const workspace = new Workspace(find(".workspace"));
+const world = new World();
+const panes = [new Workspace(find(".workspace.first"), world)];
 const phones = new Phones(find(".phones"), arrived);
-const wire = new Wire(find(".wire"));
+const wire = new Wire(find(".wire"), (client) => phones.names.get(client) ?? client);
+const each = (work) => panes.forEach(work);
+let everything = null;
 
 const TOLD = {
   everything: (told) => {
-    workspace.load(told);
+    everything = told;
+    world.load(told);
+    each((pane) => pane.load(told));
     phones.load(told.phones);
     wire.load(told.exchanges);
     document.body.classList.add("ready");
   },
-  message: (told) => workspace.put(told.message),
-  gone: (told) => workspace.remove(told.channel, told.ts),
+  message: ({ message }) => {
+    const isNew = world.put(message);
+    each((pane) => pane.put(message, isNew));
+  },
+  gone: ({ channel, ts }) => {
+    world.messages.get(channel)?.delete(ts);
+    each((pane) => pane.remove(channel));
+  },
+  view: ({ view }) => {
+    world.views.set(view.id, view);
+    each((pane) => pane.putView());
+  },
+  closed: ({ id }) => {
+    world.views.delete(id);
+    each((pane) => pane.putView());
+  },
+  channel: ({ channel }) => {
+    world.channels.set(channel.id, channel);
+    each((pane) => pane.putChannel());
+  },
   phone: (told) => phones.put(told.phone),
   mail: (told) => phones.mail(told),
   exchange: (told) => wire.put(told.exchange),
+  frame: (told) => wire.frame(told.frame),
 };
 
 follow(
@@ -58,6 +83,24 @@ function arrived() {
 
 for (const button of document.querySelectorAll(".switcher button")) button.addEventListener("click", () => show(button.dataset.view));
 show("workspace");
+
+// -- Two people on a wide one ------------------------------------------------------------------------------------
+
+const pair = find(".pair");
+
+function sideBySide(both) {
+  document.body.classList.toggle("both", both);
+  pair.setAttribute("aria-pressed", String(both));
+  localStorage.setItem("both", both ? "yes" : "");
+  if (both) {
+    panes.push(new Workspace(find(".workspace.second"), world, "2"));
+    if (everything) panes[1].load(everything);
+  } else if (panes.length > 1) panes.pop().root.replaceChildren();
+}
+
+pair.addEventListener("click", () => sideBySide(panes.length === 1));
+if (localStorage.getItem("both")) sideBySide(true);
+else pair.setAttribute("aria-pressed", "false");
 
 const language = find(".language");
 language.textContent = word("language");

@@ -9,8 +9,12 @@ import { word } from "./words.js";
 /** Milliseconds of a message's ts. */
 export const msOf = (ts) => Math.floor(Number(ts) * 1000);
 
-/** A message; `follows` leaves out who speaks, where the message before said so. */
-export function renderMessage(message, follows, world, setting) {
+/**
+ * A message; `follows` leaves out who speaks, where the message before said so. `around` is what the pane puts there:
+ * `tools` (null or a node) and `replies` (null or a node).
+ */
+export function renderMessage(message, follows, setting, around) {
+  const { world } = setting;
   const sender = world.users.get(message.user);
   const name = sender?.name ?? message.user;
   const app = message.user === world.bot;
@@ -31,13 +35,15 @@ export function renderMessage(message, follows, world, setting) {
             h("strong", { text: name }),
             app ? h("span", { class: "badge", text: word("app") }) : null,
             clock(msOf(message.ts)),
-            message.thread ? h("span", { class: "quiet-text", text: word("inThread") }) : null,
+            message.thread && !around.inThread ? h("span", { class: "quiet-text", text: word("inThread") }) : null,
           ),
       ...said(message, setting),
       ...message.files.map(fileCard),
       message.edited ? h("span", { class: "quiet-text", text: word("edited") }) : null,
       message.notice ? h("p", { class: "why", text: word(`notice_${message.notice}`) }) : null,
+      around.replies,
     ),
+    around.tools,
   );
 }
 
@@ -48,7 +54,7 @@ function face(name, message, app) {
 
 function said(message, setting) {
   if (message.blocks.length) return renderBlocks(message.blocks, setting);
-  return message.text ? [h("div", { class: "text" }, ...mrkdwn(message.text, setting.names))] : [];
+  return message.text ? [h("div", { class: "text" }, ...mrkdwn(message.text, setting.world.names))] : [];
 }
 
 function fileCard(file) {

@@ -1,21 +1,20 @@
-/** Block Kit as Slack draws it: every block and element that a message of the bridge can hold. */
+/** Block Kit as Slack draws it: every block that a message, form or Home tab of the bridge can hold. */
 
 import { slackDate } from "./dates.js";
 import { h, icon, link, own } from "./dom.js";
+import { control, freshId } from "./elements.js";
 import { mention, mrkdwn } from "./mrkdwn.js";
 import { word } from "./words.js";
 
-/**
- * What drawing needs to know: names, and what to do when a button is pressed.
- * @typedef {{names: import("./mrkdwn.js").Names, press: (block: string, element: object, button: HTMLElement) => void}} Setting
- */
-
-/** A message's blocks. @param {Setting} setting @returns {HTMLElement[]} */
+/** The nodes of blocks. @param {import("./elements.js").Setting} setting @returns {HTMLElement[]} */
 export function renderBlocks(blocks, setting) {
-  return blocks.map((block) => (BLOCKS[block.type] ?? unknown)(block, setting));
+  const telling = { ...setting, words: (text) => words(text, setting) };
+  return blocks.map((block) => (BLOCKS[block.type] ?? unknown)(block, telling));
 }
 
 const BLOCKS = {
+  alert: (block, setting) =>
+    h("div", { class: `alert ${block.level ?? "default"}`, role: "note" }, ...words(block.text, setting)),
   actions: (block, setting) =>
     h("div", { class: "actions" }, ...block.elements.map((element) => interactive(block, element, setting))),
   context: (block, setting) =>
@@ -35,11 +34,37 @@ const BLOCKS = {
       block.title ? h("figcaption", {}, ...words(block.title, setting)) : null,
       picture(block, "block-image"),
     ),
+  input,
   rich_text: (block, setting) =>
     h("div", { class: "rich-text" }, ...block.elements.map((element) => rich(element, setting))),
   section,
   table,
 };
+
+/** A field of a form: its label, its control, a hint, and a place for what is wrong with it. */
+function input(block, setting) {
+  const id = freshId();
+  const drawn = control(block, block.element, setting, { id, label: block.label.text });
+  const grouped = drawn?.matches(".marks");
+  const parts = {
+    label: h(grouped ? "span" : "label", { class: "label", for: grouped ? null : id, id: `${id}-label` }),
+    hint: h("p", { class: "hint", id: `${id}-hint` }),
+    error: h("p", { class: "trouble", id: `${id}-error`, role: "alert" }),
+  };
+  const field = grouped || drawn?.id === id ? drawn : drawn?.querySelector(`#${id}`);
+  field?.setAttribute("aria-labelledby", field.matches("button") ? `${id}-label ${id}` : `${id}-label`);
+  field?.setAttribute("aria-describedby", `${id}-hint ${id}-error`);
+  const node = h("div", { class: "input", data: { block: block.block_id } }, parts.label, drawn ?? unknown(block.element), parts.hint, parts.error);
+  caption(node, block);
+  return node;
+}
+
+/** What is written around a field's control, in the block's newest words. */
+export function caption(node, block) {
+  const label = node.querySelector(".label");
+  label.replaceChildren(block.label.text, block.optional ? h("small", { text: ` ${word("optional")}` }) : "");
+  node.querySelector(".hint").textContent = block.hint?.text ?? "";
+}
 
 function section(block, setting) {
   const fields = (block.fields ?? []).map((field) => h("div", { class: "field" }, ...words(field, setting)));
@@ -63,22 +88,10 @@ function section(block, setting) {
 
 /** A text object: plain as it is, mrkdwn interpreted. */
 function words(text, setting) {
-  return text.type === "mrkdwn" ? mrkdwn(text.text, setting.names) : [text.text];
+  return text.type === "mrkdwn" ? mrkdwn(text.text, setting.world.names) : [text.text];
 }
 
-function interactive(block, element, setting) {
-  if (element.type !== "button") return unknown(element, setting);
-  const style = { primary: "button primary", danger: "button danger" }[element.style] ?? "button";
-  const label = element.text.text;
-  if (element.url) return h("a", { class: style, href: element.url, target: "_blank", rel: "noopener noreferrer", text: label });
-  return h("button", {
-    type: "button",
-    class: style,
-    text: label,
-    "aria-label": element.accessibility_label,
-    on: { click: (event) => setting.press(block.block_id, element, event.currentTarget) },
-  });
-}
+const interactive = (block, element, setting) => control(block, element, setting) ?? unknown(element);
 
 /** Pictures of our own are shown; one from elsewhere becomes a card, for the page fetches nothing. */
 function picture(image, kind) {
@@ -112,10 +125,10 @@ const INLINE = {
   text: (element) => element.text,
   link: (element) => link(element.url, element.text ?? element.url),
   emoji: (element) => emoji(element),
-  user: (element, setting) => mention(`@${setting.names.user(element.user_id)}`),
+  user: (element, setting) => mention(`@${setting.world.names.user(element.user_id)}`),
   usergroup: (element) => mention(`@${element.usergroup_id}`),
   team: (element) => mention(`@${element.team_id}`),
-  channel: (element, setting) => mention(`#${setting.names.channel(element.channel_id)}`),
+  channel: (element, setting) => mention(`#${setting.world.names.channel(element.channel_id)}`),
   broadcast: (element) => mention(`@${element.range}`),
   date: (element) => {
     const shown = slackDate(element.timestamp, element.format, element.fallback ?? "");
