@@ -19,6 +19,6 @@ def figures(services: Services, counted: Metrics) -> list[Route]:
         return PlainTextResponse("ready")
 
     async def metrics(_: Request) -> Response:
-        return Response(counted.text(), media_type=CONTENT_TYPE)
+        return Response(await counted.text(), media_type=CONTENT_TYPE)
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
