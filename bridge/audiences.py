@@ -5,15 +5,27 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bridge.commands import did_you_mean
 from bridge.errors import Refused
+from bridge.invocation import Invocation
 from bridge.phrases import Code, phrase
 from bridge.values import CLIENT_ID_LENGTH
 
 ReadText: TypeAlias = Callable[[str], Awaitable[str]]
 """The text of the file at a path. OSError or UnicodeDecodeError: it can't be read."""
+
+
+class Fetched(NamedTuple):
+    """A file from elsewhere, by the name that its uploader gave it."""
+
+    name: str
+    content: bytes
+
+
+Fetch: TypeAlias = Callable[[str, Invocation], Awaitable[Fetched]]
+"""The uploaded file behind a link, as far as whoever asks may see it. Refused or Failed: it can't be had."""
 
 HEADER = "client_id"
 """The column of the client ids where a file's first row names it; else ids are what each row begins with."""
@@ -36,11 +48,20 @@ class Audience:
 
 
 class Audiences:
-    """Finds named lists, and reads files by `read`; `lists` map a name to client ids or to the path of a CSV."""
+    """Finds named lists, reads files by `read` and uploaded ones by `fetch`.
 
-    def __init__(self, lists: Mapping[str, tuple[str, ...] | str], read: ReadText) -> None:
+    `lists` map a name to client ids or to the path of a CSV.
+    """
+
+    def __init__(self, lists: Mapping[str, tuple[str, ...] | str], read: ReadText, fetch: Fetch) -> None:
         self._lists = lists
         self._read = read
+        self._fetch = fetch
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the lists are called."""
+        return tuple(self._lists)
 
     async def named(self, name: str) -> Audience:
         """A list of app.yaml. Refused: there is none of that name, or it holds what is no client id."""
@@ -56,28 +77,27 @@ class Audiences:
         """The client ids of a CSV file. Refused: it can't be read, or holds what is no client id, with the lines."""
         return await self._of_file(path, called=path)
 
+    async def uploaded(self, link: str, asked: Invocation) -> Audience:
+        """The client ids of a CSV file that was uploaded where it is asked for. Refused and Failed as above."""
+        fetched = await self._fetch(link, asked)
+        try:
+            text = fetched.content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise _no_text(fetched.name) from None
+        return _of_text(fetched.name, text)
+
     async def _of_file(self, path: str, called: str) -> Audience:
         """`called` names the source to people: where a server keeps its files is not their business."""
         try:
             text = await self._read(path)
         except UnicodeDecodeError:
-            raise Refused(
-                phrase("{file} is no UTF-8 text.", file=Code(called)),
-                hint=phrase("Save it as CSV in UTF-8."),
-                code="bad_file",
-            ) from None
+            raise _no_text(called) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise Refused(
                 phrase("{file} can't be read: {reason}.", file=Code(called), reason=reason), code="bad_file"
             ) from None
-        try:
-            return _audience(called, _ids(text))
-        except csv.Error as error:
-            raise Refused(
-                phrase("{file} is no CSV file: {reason}.", file=Code(called), reason=str(error)),
-                code="bad_file",
-            ) from None
+        return _of_text(called, text)
 
     def _unknown(self, name: str) -> Refused:
         near = get_close_matches(name, self._lists, 1, 0.5)
@@ -87,7 +107,26 @@ class Audiences:
             phrase("There is no list {name}.", name=Code(name)),
             hint=did_you_mean(near[0]) if near else known if self._lists else none,
             code="not_found",
+            parameter="to_list",
         )
+
+
+def _of_text(called: str, text: str) -> Audience:
+    try:
+        return _audience(called, _ids(text))
+    except csv.Error as error:
+        raise Refused(
+            phrase("{file} is no CSV file: {reason}.", file=Code(called), reason=str(error)),
+            code="bad_file",
+        ) from None
+
+
+def _no_text(called: str) -> Refused:
+    return Refused(
+        phrase("{file} is no UTF-8 text.", file=Code(called)),
+        hint=phrase("Save it as CSV in UTF-8."),
+        code="bad_file",
+    )
 
 
 def _audience(source: str, entries: Iterable[tuple[int, str]]) -> Audience:

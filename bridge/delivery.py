@@ -164,6 +164,10 @@ class Deliveries:
         """The newest deliveries, newest first, of one state if wanted."""
         return await self._ledger.newest(limit, state)
 
+    async def last_sent(self, actor: str, command: str) -> int | None:
+        """When somebody's last announcement by this command was planned that went out, UTC ms."""
+        return await self._ledger.last_sent(actor, command)
+
     async def cancel(self, delivery: str, who: str) -> Delivery | None:
         """Stop what has not begun; what is under way ends by itself."""
         canceled = await self._ledger.cancel(delivery, who)

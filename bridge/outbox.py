@@ -24,8 +24,8 @@ LONGEST_PAUSE_MS = 60_000
 class Poster(Protocol):
     """Writes replies down, and posts what was written."""
 
-    def write(self, reply: Reply) -> str:
-        """The reply as it is kept."""
+    def write(self, reply: Reply, standing: str | None = None) -> str:
+        """The reply as it is kept; its place is that of the message `standing`, where that can be changed."""
         ...
 
     async def post(self, place: Place, letter: str, *, again: bool) -> None:
@@ -50,9 +50,14 @@ class Outbox:
         self._news = asyncio.Event()
         self._posting: dict[str, asyncio.Task[None]] = {}
 
-    async def post(self, place: Place, reply: Reply, key: str, *, again: bool = False) -> None:
-        """Keep a reply to be posted: durable when this returns, and never twice under one key."""
-        await self._store.keep(Letter(key, place, self._poster.write(reply), again))
+    async def post(
+        self, place: Place, reply: Reply, key: str, *, again: bool = False, standing: str | None = None
+    ) -> None:
+        """Keep a reply to be posted: durable when this returns, and never twice under one key.
+
+        `again`: it may stand there already; `standing`: it takes the place of this message of ours.
+        """
+        await self._store.keep(Letter(key, place, self._poster.write(reply, standing), again))
         self._news.set()
 
     async def work(self) -> None:

@@ -16,9 +16,10 @@ from bridge.context import Tell
 from bridge.cron import Fire, FireState, Interrupted, Known, Schedule, fires_after, parse_when
 from bridge.errors import DENIED, Refused
 from bridge.identifiers import new_invocation_id
-from bridge.invocation import TERMINAL, Actor, Invocation, Place, Standing, Trigger
+from bridge.invocation import TERMINAL, Actor, Invocation, Standing, Trigger
 from bridge.phrases import Code, Moment, phrase
 from bridge.reply import Button, Buttons, Hint, Paragraph, Quote, Reply, Tone
+from bridge.watch import Watching
 
 if TYPE_CHECKING:
     from bridge.database.schedules import ScheduleStore
@@ -28,7 +29,6 @@ __all__ = ["Schedule", "Schedules", "fires_after", "parse_when"]
 log = logging.getLogger(__name__)
 
 Dispatch: TypeAlias = Callable[[Invocation, Tell], Awaitable[Reply]]
-Post: TypeAlias = Callable[[Place, Reply, str], Awaitable[None]]
 Find: TypeAlias = Callable[[str], Awaitable[Actor]]
 """Who somebody is by now, by Slack user id."""
 
@@ -49,16 +49,16 @@ class Schedules:
         self,
         store: "ScheduleStore",
         dispatch: Dispatch,
-        post: Post,
+        watching: Watching,
         clock: Clock = now_ms,
         *,
         find: Find | None = None,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
-        self._post = post
+        self._watching = watching
         self._clock = clock
-        self._find = find or _unfound
+        self._find = find or unfound
         self._alarms = AlarmClock(self._ring, clock)
         self._known: dict[str, Known] = {}
         self._revision = -1
@@ -110,7 +110,9 @@ class Schedules:
         """Keep a new schedule. Refused: it would never fire, or its name is taken."""
         if not self.coming(schedule, 1):
             raise Refused(
-                phrase("{when} has passed or never comes.", when=Code(schedule.when)), code="in_the_past"
+                phrase("{when} has passed or never comes.", when=Code(schedule.when)),
+                code="in_the_past",
+                parameter="when",
             )
         if not await self._store.add(schedule):
             raise Refused(
@@ -155,7 +157,7 @@ class Schedules:
         actor = replace(invocation.actor, zone=schedule.zone)
         asked = replace(invocation, actor=actor, at=self._clock(), line=schedule.line, words=())
         if instant is None:
-            return await self._dispatch(asked, tell)
+            return await self._dispatch(replace(asked, request=f"{asked.request}:run"), tell)
         fire = Fire(name, instant)
         await self._decided(fire, FireState.CLAIMED)
         with self._carrying(fire):
@@ -270,18 +272,23 @@ class Schedules:
         """Carry out a claimed fire and post what came of it."""
         late = self._clock() - fire.instant
         log.info("schedule %s fires, due %d ms ago", schedule.name, late)
-        reply = await self._dispatch(await self._invocation(schedule, fire.request), _untold)
-        await self._say(schedule, _marked(reply, fire, late, earlier), fire.request)
+        async with self._watching(schedule.place) as watch:
+            reply = await self._dispatch(await self._invocation(schedule, fire.request), watch.tell)
+            if not _goes_on(reply):
+                key = reply.key_in(schedule.place.channel, fire.request)
+                await self._say(schedule, watch.give(_marked(reply, fire, late, earlier), key))
         await self._store.settle(fire, FireState.DONE, of=FireState.CLAIMED)
 
     async def _ask(self, schedule: Schedule, fire: Fire, count: int) -> None:
         log.warning("schedule %s missed %d fires; asking in its channel", schedule.name, count)
-        await self._say(schedule, _missed(schedule, fire, count), f"{fire.request}:asked")
+        question = _missed(schedule, fire, count)
+        async with self._watching(schedule.place) as watch:
+            await self._say(schedule, watch.give(question, f"{fire.request}:asked"))
         await self._store.settle(fire, FireState.ASKED, of=FireState.ASKING)
 
-    async def _say(self, schedule: Schedule, reply: Reply, key: str) -> None:
+    async def _say(self, schedule: Schedule, telling: Awaitable[None]) -> None:
         try:
-            await self._post(schedule.place, reply, key)
+            await telling
         except Exception:
             # What was done stays done: a channel that cannot be reached must not make it happen again.
             log.exception("schedule %s: its result could not be posted", schedule.name)
@@ -295,6 +302,7 @@ class Schedules:
             trigger=Trigger.SCHEDULE,
             at=self._clock(),
             line=schedule.line,
+            consent=schedule.consent,
         )
 
     async def _author(self, schedule: Schedule) -> Actor:
@@ -314,13 +322,14 @@ class Schedules:
             log.error("a schedule's fire failed", exc_info=error)
 
 
-async def _unfound(user: str) -> Actor:
+async def unfound(user: str) -> Actor:
     """Where nobody can be asked, nothing is known of anybody."""
     return Actor(user)
 
 
-async def _untold(_: Reply) -> None:
-    """A fire posts its result; how far it has come is nobody's wait."""
+def _goes_on(reply: Reply) -> bool:
+    """Whether another process carries its delivery on, and tells what comes of it."""
+    return reply.tone is Tone.WORKING or (reply.tone is Tone.DOUBT and not reply.key)
 
 
 def _marked(reply: Reply, fire: Fire, late: int, earlier: int) -> Reply:
@@ -365,8 +374,13 @@ def _missed(schedule: Schedule, fire: Fire, count: int) -> Reply:
             Quote(schedule.line),
             Buttons(
                 (
-                    Button(phrase("Send now"), f"schedule run {schedule.name} {fire.instant}", danger=True),
-                    Button(phrase("Skip"), f"schedule skip {schedule.name} {fire.instant}"),
+                    Button(
+                        phrase("Send now"),
+                        f"schedule run {schedule.name} {fire.instant}",
+                        danger=True,
+                        settles=True,
+                    ),
+                    Button(phrase("Skip"), f"schedule skip {schedule.name} {fire.instant}", settles=True),
                 )
             ),
         ),
