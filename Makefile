@@ -24,7 +24,7 @@ checksum = $(shell cat $(wildcard $(1)) pyproject.toml $(CATALOGUES) | cksum | c
 RUNTIME := $(VENV)/.runtime-$(call checksum,requirements.lock)
 DEVELOPMENT := $(VENV)/.development-$(call checksum,requirements.lock requirements-dev.lock)
 
-.PHONY: help demo test check lint types imports unit contract scenarios browser crash fuzz zones bench messages lock format clean chromium
+.PHONY: help demo test check lint types imports unit contract scenarios browser crash fuzz lines zones bench bench-server messages lock format clean chromium
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,14 +62,21 @@ browser: $(DEVELOPMENT) chromium ## the playground page in Chromium
 crash: $(DEVELOPMENT) ## killed at random moments two hundred times; takes minutes (make test: twenty times)
 	CRASH_KILLS=200 $(PYTEST) tests/crash -s
 
-fuzz: $(DEVELOPMENT) ## some two hundred thousand hostile calls to the messaging server; takes a quarter of an hour (make test: two and a half thousand)
+fuzz: $(DEVELOPMENT) ## two hundred thousand hostile calls to the messaging server, a hundred thousand lines typed; takes half an hour
 	FUZZ_EXAMPLES=150 $(PYTEST) tests/contract/test_fuzz.py --timeout 900
+	TYPING_EXAMPLES=25000 $(PYTEST) tests/unit/test_typing.py --timeout 1800
+
+lines: $(DEVELOPMENT) ## a hundred thousand lines typed at the bridge; takes half an hour (make test: four hundred)
+	LINES_TYPED=100000 $(PYTEST) tests/scenarios/test_any_line.py --timeout 7200
 
 zones: $(DEVELOPMENT) ## fires in every IANA zone over ten years, beside an independent library; takes minutes
 	ZONES=all $(PYTEST) tests/unit/test_zones.py
 
 bench: $(DEVELOPMENT) ## measure; takes minutes and wants a quiet machine
 	$(BIN)/python -m benchmarks
+
+bench-server: $(DEVELOPMENT) ## measure the messaging server; takes a quarter of an hour and 15 GB of disk
+	$(BIN)/python -m benchmarks server
 
 format: $(DEVELOPMENT) ## put the style right
 	$(BIN)/ruff check --fix

@@ -1,25 +1,27 @@
-"""Measures everything, prints the tables, and keeps the figures in `build/bench.json`."""
+"""Measures everything but what takes long, which `python -m benchmarks server` does; keeps the figures in `build/`."""
 
+import sys
 from pathlib import Path
 
-from benchmarks import commands, notify, report, schedules, start
+from benchmarks import commands, fanout, history, notify, report, schedules, sends, start
 from bridge.listen import run
 
-KEPT = Path("build/bench.json")
-SUBJECTS = (start.measure, commands.measure, notify.measure, schedules.measure)
+BRIDGE = (start.measure, commands.measure, notify.measure, schedules.measure, sends.measure)
+SERVER = (sends.measure, fanout.measure, history.measure)
 
 
-async def measure() -> None:
+async def measure(server: bool) -> None:
     """Every subject, one after the other: two at once would measure each other."""
+    kept = Path("build/bench-server.json" if server else "build/bench.json")
     seen = report.machine()
     tables = []
-    for subject in SUBJECTS:
+    for subject in SERVER if server else BRIDGE:
         for table in await subject():
             print(table.text(), end="\n\n", flush=True)
             tables.append(table)
-    report.keep(KEPT, tables, seen)
-    print(f"On {seen}. Kept in {KEPT}.")
+    report.keep(kept, tables, seen)
+    print(f"On {seen}. Kept in {kept}.")
 
 
 if __name__ == "__main__":
-    run(measure())
+    run(measure(server=sys.argv[1:] == ["server"]))

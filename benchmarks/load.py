@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
@@ -25,13 +25,18 @@ LENGTH = b"content-length:"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Ask for the `texts` in turn, `requests` times over `concurrency` connections; every answer holds `expected`."""
+    """Ask for the `texts` in turn, `requests` times over `concurrency` connections; every answer holds `expected`.
+
+    A text is a slash command. Where there are `headers`, it is an HTTP request's method and path, and after a line
+    break its JSON, if it has one.
+    """
 
     url: str
     texts: Sequence[str]
     expected: str
     requests: int
     concurrency: int
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +106,33 @@ def _length(head: bytes) -> int:
     return int(head[start:].split(b"\r\n", 1)[0])
 
 
-def written(host: str, text: str) -> bytes:
-    """A signed request as it goes over the wire."""
+def written(host: str, text: str, given: Mapping[str, str] | None) -> bytes:
+    """A request as it goes over the wire; a slash command is signed."""
+    if given is not None:
+        asked, _, json_text = text.partition("\n")
+        return _request(
+            asked, json_text.encode(), {"Host": host, "Content-Type": "application/json", **given}
+        )
     body = form(text)
     headers = {
         "Host": host,
         "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
         "Accept": "application/json,*/*",
         "Content-Type": "application/x-www-form-urlencoded",
-        "Content-Length": str(len(body)),
         **signed(body),
     }
+    return _request(f"POST {PATH}", body, headers)
+
+
+def _request(asked: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode() + body
+    return f"{asked} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def carry_out(job: Job) -> Figures:
     """Do the job: the requests are written and the connections opened before the clock starts."""
     host, port = urlsplit(job.url).netloc.split(":")
-    stock = deque(written(host, text) for text in islice(cycle(job.texts), job.requests))
+    stock = deque(written(host, text, job.headers) for text in islice(cycle(job.texts), job.requests))
     latencies: list[float] = []
     loop = asyncio.get_running_loop()
     connections = [

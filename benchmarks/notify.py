@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.bridge_server import SERVE
-from benchmarks.processes import environment, python, serving
+from benchmarks.messaging_server import IDENTITY, KEYS, messaging
+from benchmarks.processes import environment
 from benchmarks.report import Table, middle
 from bridge.database.engine import Database
 from bridge.database.ledger import Ledger
@@ -23,7 +23,7 @@ from bridge.delivery import Deliveries, Pace
 from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.ledger import Act, Plan, State
 from bridge.listen import run
-from bridge.realtime.client import Credentials, RealtimeClient, open_http
+from bridge.realtime.client import RealtimeClient, open_http
 from bridge.realtime.content import Plain, Text, encode, with_delivery
 from bridge.realtime.models import Kind, NewConversation, Ref
 from bridge.reply import Reply
@@ -32,13 +32,6 @@ CLIENTS = 10_000
 PER_CALL = 20
 AT_ONCE = Pace().calls_at_once
 ROUNDS = 5
-KEYS = Credentials("benchmark-app", "benchmark-app-key", "benchmark-master-key")
-IDENTITY = {
-    "LEANCLOUD_APP_ID": KEYS.app_id,
-    "LEANCLOUD_APP_KEY": KEYS.app_key,
-    "LEANCLOUD_MASTER_KEY": KEYS.master_key,
-}
-SETTINGS = "realtime: {plan: unlimited}\n"
 SDK_PYTHONS = "var/test-environments/leancloud-*/bin/python"
 SDK_SCRIPT = Path(__file__).with_name("sdk_notify.py")
 AUDIENCE = tuple(f"client-{number}" for number in range(CLIENTS))
@@ -57,9 +50,9 @@ async def measure() -> list[Table]:
     """The three in turn, round after round, so that what disturbs the machine disturbs all alike."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        (folder / "app.yaml").write_text(SETTINGS)
-        command = [*python(SERVE), "realtime", "--port", "0"]
-        server = await stack.enter_async_context(serving(command, folder, IDENTITY))
+        server = await stack.enter_async_context(
+            messaging(folder / "server", f"sqlite:///{folder}/realtime.db")
+        )
         http = await stack.enter_async_context(open_http(server.url))
         client = RealtimeClient(http, KEYS)
         made = await client.create_conversation(NewConversation("news", Kind.SYSTEM))

