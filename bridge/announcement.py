@@ -160,7 +160,8 @@ def _failure(delivery: Delivery, title: Phrase, explained: Phrase | None) -> Fai
 
 def _telling(delivery: Delivery) -> Part:
     """The part that says most about the whole: the first of the least settled."""
-    return next(part for part in delivery.parts if part.state is delivery.state)
+    state = delivery.state
+    return next(part for part in delivery.parts if part.state is state)
 
 
 def _title(delivery: Delivery) -> Phrase:
@@ -187,7 +188,7 @@ def _parts(delivery: Delivery, explained: Phrase | None) -> Iterator[Said]:
         yield Paragraph(explained)
     yield Fields(tuple(_rows(delivery)))
     if delivery.state in UNDER_WAY and (len(delivery.parts) > 1 or delivery.due):
-        yield Buttons((Button(phrase("Stop"), f"delivery cancel {delivery.id}", danger=True),))
+        yield Buttons((Button(phrase("Stop"), f"delivery cancel {delivery.id}"),))
     if delivery.state is State.SENT:
         yield Buttons((Button(phrase("Recall / correct"), f"delivery correct {delivery.id}"),))
     if delivery.state is State.UNKNOWN and not delivery.doubtful:

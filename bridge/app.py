@@ -1,9 +1,8 @@
 """The composition root: the one file that knows every part; starts and stops them."""
 
 import asyncio
-import getpass
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,15 +10,15 @@ from pathlib import Path
 import click
 import httpx
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 import handlers
-from bridge import keys, logs
-from bridge.audiences import Audiences
-from bridge.authority import Authority
+from bridge import keys, logs, terminal
+from bridge.approvals import Approvals
+from bridge.audiences import Audiences, Fetch
+from bridge.authority import Authority, Drills
+from bridge.background import Background
 from bridge.clock import Clock, now_ms
 from bridge.commands import Registry
 from bridge.config import (
@@ -28,45 +27,52 @@ from bridge.config import (
     serve_problems,
     service_problems,
 )
-from bridge.context import Defaults, Services, Tell
+from bridge.context import Context, Defaults, Services, Tell
 from bridge.conversations import Conversations
+from bridge.database.audit import AuditLog
 from bridge.database.engine import Database
+from bridge.database.freezing import Freezing
 from bridge.database.leases import TERM_MS, Lease
 from bridge.database.ledger import Ledger
 from bridge.database.posts import PostStore
+from bridge.database.proposals import ProposalStore
 from bridge.database.quotas import SharedMeter
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
 from bridge.delivery import Deliveries, Pace
 from bridge.dispatch import Dispatcher
+from bridge.drill import drilled, furnish
 from bridge.errors import BadConfiguration
+from bridge.figures import figures
 from bridge.identifiers import new_invocation_id
-from bridge.invocation import TERMINAL, Actor, Invocation, Place, Standing, Trigger
+from bridge.invocation import Invocation, Place
 from bridge.listen import bind, listening, told_to_stop
 from bridge.locale import translation
-from bridge.metrics import CONTENT_TYPE, Metrics
-from bridge.moving.downloads import Rules
-from bridge.moving.export import Summary
-from bridge.moving.export import export as move_out
-from bridge.moving.inward import Arrival, Outcome, Target, move_in
+from bridge.metrics import Metrics
 from bridge.outbox import Outbox, Poster
+from bridge.overview import Overview
 from bridge.phrases import phrase
 from bridge.plans import client_plan, server_hooks, server_plan
-from bridge.realtime.client import Credentials, RealtimeClient, open_http
+from bridge.realtime.client import Credentials, Endpoint, RealtimeClient, open_http
 from bridge.realtime.pacing import Meter, Pacer
 from bridge.reply import Failure, Reply
 from bridge.rulebook import policy_of
-from bridge.schedule import Find, Schedule, Schedules
+from bridge.schedule import Find, Schedule, Schedules, unfound
 from bridge.server.app import Server
 from bridge.server.settings import ServerSettings
 from bridge.server.wire.socket import SERVING
 from bridge.slack.door import SlackDoor
+from bridge.slack.files import Files
+from bridge.slack.home import Homes
 from bridge.slack.inbound import Inbound, Slack
 from bridge.slack.letters import Letters
+from bridge.slack.modals import Forms
 from bridge.slack.outbound import Outbound
 from bridge.slack.people import People
 from bridge.slack.socket import socket_mode
 from bridge.slack.web import SlackWeb
+from bridge.watch import Show, Watches
+from handlers.home import home
 
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
@@ -83,6 +89,27 @@ class Bridge:
     metrics: Metrics
     server: Server | None
     outbox: Outbox
+    watches: Watches
+
+    async def home(self, invocation: Invocation) -> Reply:
+        """What somebody's Home says."""
+        return await home(Context.of(self.services, invocation, _untold))
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What is asked of Slack beside answering: to post, to show progress, who somebody is, what was uploaded."""
+
+    poster: Poster
+    show: Show
+    find: Find
+    fetch: Fetch
+
+    @classmethod
+    def of(cls, slack: Slack) -> "Chat":
+        """As the workspace of `slack` has it."""
+        letters = Letters(slack.outbound)
+        return cls(letters, letters.show, slack.people.owner, Files(slack.web).fetch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +124,14 @@ class Timing:
 @asynccontextmanager
 async def bridge(
     settings: AppSettings,
-    poster: Poster,
-    find: Find | None = None,
+    chat: Chat,
     folder: Path = STATE_FOLDER,
     timing: Timing = Timing(),
+    drills: Drills | None = None,
 ) -> AsyncIterator[Bridge]:
     """Everything between an invocation and the messaging service, open until the block ends.
 
-    `poster` is how a schedule's result and a delivery taken over are told, `find` says who its owner is by now;
-    `folder` holds what is kept in files.
+    `folder` holds what is kept in files; `drills` tells what people have tried where it reaches nobody.
     """
     registry = Registry.of(handlers.COMMANDS)
     policy = policy_of(settings, registry)
@@ -120,6 +146,8 @@ async def bridge(
         lease = Lease(database, new_invocation_id(), timing.clock, timing.lease_ms)
         await lease.start()
         parts.push_async_callback(lease.release)
+        audit = AuditLog(database, lease.name, timing.clock)
+        parts.push_async_callback(audit.finish)
         pacer = SharedMeter(database, client_plan(settings.realtime.plan), timing.clock)
         parts.push_async_callback(pacer.finish)
         realtime = await parts.enter_async_context(connect(settings, identity, server, pacer))
@@ -127,36 +155,61 @@ async def bridge(
         parts.push_async_callback(ledger.finish)
         letters = PostStore(database, lease.name, timing.clock)
         parts.push_async_callback(letters.finish)
-        outbox = Outbox(letters, poster, timing.clock)
+        outbox = Outbox(letters, chat.poster, timing.clock)
+        watches = Watches(outbox.post, chat.show)
 
         async def say(place: Place, reply: Reply) -> None:
-            await poster.post(place, poster.write(reply), again=False)
+            await chat.poster.post(place, chat.poster.write(reply), again=False)
 
         async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
             return await dispatcher(invocation, tell)
 
         conversations = Conversations(realtime, settings.realtime.aliases)
-        audiences = Audiences(settings.lists, _read_text)
+        audiences = Audiences(settings.lists, _read_text, chat.fetch)
+        authority = Authority(policy, registry, conversations, audiences, drills)
+        deliveries = Deliveries(ledger, realtime, timing.clock, timing.pace, say=say)
+        schedules = Schedules(
+            ScheduleStore(database, lease.name, timing.clock),
+            dispatch,
+            watches.over,
+            timing.clock,
+            find=chat.find,
+        )
+        freezing = Freezing(database, ledger, timing.clock)
+        await freezing.now()
+        approvals = Approvals(
+            store=ProposalStore(database, timing.clock),
+            ledger=ledger,
+            deliveries=deliveries,
+            authority=authority,
+            registry=registry,
+            background=Background(realtime, ledger, schedules, timing.clock),
+            freezer=freezing,
+            dispatch=dispatch,
+            find=chat.find,
+            post=outbox.post,
+            clock=timing.clock,
+            window_ms=settings.safety_window,
+        )
         services = Services(
             realtime=realtime,
             conversations=conversations,
-            deliveries=Deliveries(ledger, realtime, timing.clock, timing.pace, say=say),
-            schedules=Schedules(
-                ScheduleStore(database, lease.name, timing.clock),
-                dispatch,
-                outbox.post,
-                timing.clock,
-                find=find,
-            ),
+            deliveries=deliveries,
+            schedules=schedules,
             audiences=audiences,
             registry=registry,
-            authority=Authority(policy, registry, conversations, audiences),
-            defaults=Defaults(settings.realtime.sender, typed=settings.realtime.text == "typed"),
+            authority=authority,
+            approvals=approvals,
+            freezer=freezing,
+            audit=audit,
+            defaults=Defaults(
+                settings.realtime.sender, typed=settings.realtime.text == "typed", people=settings.people
+            ),
             clock=timing.clock,
         )
-        metrics = Metrics()
+        metrics = Metrics(Overview(database, pacer, server, timing.clock))
         dispatcher = Dispatcher(services, Requests(database, timing.clock), metrics)
-        yield Bridge(services, dispatcher, metrics, server, outbox)
+        yield Bridge(services, dispatcher, metrics, server, outbox, watches)
 
 
 @asynccontextmanager
@@ -165,8 +218,11 @@ async def on_duty(settings: AppSettings, core: Bridge) -> AsyncIterator[None]:
     services = core.services
     await services.schedules.start(_schedules(settings))
     duties = [
-        asyncio.create_task(services.deliveries.take_over(core.outbox.post)),
+        asyncio.create_task(services.deliveries.take_over(core.watches.over)),
         asyncio.create_task(core.outbox.work()),
+        asyncio.create_task(services.approvals.watch()),
+        asyncio.create_task(services.freezer.watch()),
+        asyncio.create_task(services.audit.forget(settings.retention.bodies)),
     ]
     try:
         yield
@@ -227,10 +283,11 @@ async def serve(settings: AppSettings, timing: Timing = Timing()) -> None:
     start_logs(settings, STATE_FOLDER)
     async with AsyncExitStack() as parts:
         slack = await parts.enter_async_context(to_slack(settings))
-        letters = Letters(slack.outbound)
-        core = await parts.enter_async_context(bridge(settings, letters, slack.people.owner, timing=timing))
-        inbound = await parts.enter_async_context(from_slack(settings, slack, core))
-        routes = figures(core)
+        drill = await parts.enter_async_context(drilling(settings, slack, timing)) if settings.drill else None
+        passed = drill.services.deliveries.last_sent if drill else None
+        core = await parts.enter_async_context(bridge(settings, Chat.of(slack), timing=timing, drills=passed))
+        inbound = await parts.enter_async_context(from_slack(settings, slack, core, drill))
+        routes = figures(core.services, core.metrics)
         if settings.slack.app_token is not None:
             token = settings.slack.app_token.get_secret_value()
             await parts.enter_async_context(socket_mode(inbound.app, token))
@@ -261,27 +318,6 @@ async def realtime(settings: AppSettings, host: str, port: int, url: str | None)
             await told_to_stop()
 
 
-async def export(settings: AppSettings, path: Path, rules: Rules) -> Summary:
-    """Moves everything out of our own server; `bridge.moving.assembly` does so for the service."""
-    start_logs(settings, STATE_FOLDER, logging.ERROR)
-    identity = identify(settings, STATE_FOLDER)
-    url = database_url(settings, STATE_FOLDER / "realtime.db")
-    async with embedded(settings, identity, url) as server, connect(settings, identity, server) as client:
-        return await move_out(path, identity.app_id, client, rules)
-
-
-async def import_(
-    settings: AppSettings, path: Path, url: str | None, arrival: Arrival, report: Callable[[str], None]
-) -> Outcome:
-    """Moves an export into our own server, whose id and keys are the environment's or those it has already."""
-    start_logs(settings, STATE_FOLDER, logging.ERROR)
-    identity = identify(settings, STATE_FOLDER)
-    address = url or database_url(settings, STATE_FOLDER / "realtime.db")
-    async with embedded(settings, identity, address) as server, connect(settings, identity, server) as client:
-        target = Target(server.engine, client, STATE_FOLDER / "files", arrival.public_url.rstrip("/"))
-        return await move_in(path, target, report, arrival.seed)
-
-
 @asynccontextmanager
 async def to_slack(settings: AppSettings) -> AsyncIterator[Slack]:
     """The way to Slack."""
@@ -297,60 +333,52 @@ async def to_slack(settings: AppSettings) -> AsyncIterator[Slack]:
 
 
 @asynccontextmanager
-async def from_slack(settings: AppSettings, slack: Slack, core: Bridge) -> AsyncIterator[Inbound]:
+async def drilling(settings: AppSettings, slack: Slack, timing: Timing) -> AsyncIterator[Bridge]:
+    """The whole road once more, over a server of its own that no user of the app knows, until the block ends."""
+    world = drilled(settings)
+    there = replace(slack, outbound=slack.outbound.in_drill())
+    async with bridge(world, Chat.of(there), STATE_FOLDER / "drill", timing) as core:
+        await furnish(core.services.realtime, settings.realtime.aliases)
+        async with on_duty(world, core):
+            yield core
+
+
+@asynccontextmanager
+async def from_slack(
+    settings: AppSettings, slack: Slack, core: Bridge, drill: Bridge | None = None
+) -> AsyncIterator[Inbound]:
     """The way from Slack; what it has begun is answered before the block has ended."""
-    inbound = Inbound(core.dispatch, replace(slack, keep=core.outbox.post), settings.slack)
+    beside = None
+    if drill is not None:
+        apart = slack.outbound.in_drill()
+        theirs = Forms(drill.services, slack.web, apart, slack.people)
+        there = replace(slack, outbound=apart, keep=drill.outbox.post, forms=theirs)
+        beside = Inbound(drill.dispatch, there, drilled(settings).slack)
+    forms = Forms(core.services, slack.web, slack.outbound, slack.people)
+    homes = Homes(core.home, slack.web, slack.outbound, slack.people)
+    here = replace(slack, keep=core.outbox.post, forms=forms, homes=homes, drill=beside)
+    inbound = Inbound(core.dispatch, here, settings.slack)
     try:
         yield inbound
     finally:
         await inbound.drain()
-
-
-def figures(core: Bridge) -> list[Route]:
-    """Whether it answers, whether it can work, and what it has counted."""
-
-    async def alive(_: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def ready(_: Request) -> Response:
-        await core.services.deliveries.newest(1)
-        return PlainTextResponse("ready")
-
-    async def metrics(_: Request) -> Response:
-        return Response(core.metrics.text(), media_type=CONTENT_TYPE)
-
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+        if beside is not None:
+            await beside.drain()
 
 
 async def run(settings: AppSettings, words: Sequence[str], actor: str | None) -> Reply:
     """One command from the terminal."""
     start_logs(settings, STATE_FOLDER, logging.WARNING)
-    async with bridge(settings, _Nowhere()) as parts:
-        invocation = Invocation(
-            id=new_invocation_id(),
-            request=f"terminal:{new_invocation_id()}{new_invocation_id()}",
-            actor=Actor(f"{TERMINAL}{actor or getpass.getuser()}", standing=Standing.KEEPER),
-            place=Place(),
-            trigger=Trigger.TERMINAL,
-            at=now_ms(),
-            words=tuple(words),
-        )
-        return await parts.dispatch(invocation, _untold)
+    async with to_slack(settings) as slack:
+        # What it has to tell in Slack is kept for whoever serves; who is asking holds the keys to all there is.
+        chat = replace(Chat.of(slack), find=unfound)
+        async with bridge(settings, chat) as core:
+            return await core.dispatch(terminal.invocation(words, actor), _untold)
 
 
 async def _read_text(path: str) -> str:
     """A file's text in UTF-8, with or without the mark that some programs begin it with."""
     return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
-
-
-class _Nowhere:
-    """A terminal rings no schedule and takes nothing over, so there is nothing to post."""
-
-    def write(self, reply: Reply) -> str:
-        raise AssertionError(reply.title)
-
-    async def post(self, place: Place, letter: str, *, again: bool) -> None:
-        raise AssertionError(letter)
 
 
 async def _untold(_: Reply) -> None:
@@ -364,10 +392,8 @@ def misconfigured(error: BadConfiguration) -> Reply:
 
 def start_logs(settings: AppSettings, folder: Path, level: int = logging.INFO) -> None:
     """Logs on standard error, without this deployment's secrets, kept ones included."""
-    slack, identity = settings.slack, identify(settings, folder)
-    given = (slack.bot_token, slack.signing_secret, slack.app_token, settings.realtime.hooks.key)
-    tokens = [each.get_secret_value() for each in given if each]
-    logs.start([*tokens, identity.app_key, identity.master_key], level)
+    identity = identify(settings, folder)
+    logs.start((identity.app_key, identity.master_key), level)
 
 
 @asynccontextmanager
@@ -376,12 +402,12 @@ async def connect(
 ) -> AsyncIterator[RealtimeClient]:
     """The client of the messaging service: the same whether it is in this process or far away."""
     if server is None:
-        http = open_http(settings.realtime.api_server or EMBEDDED)
+        service = open_http(settings.realtime.api_server or EMBEDDED)
     else:
-        http = httpx.AsyncClient(transport=within(server.asgi), base_url=EMBEDDED)
+        service = Endpoint(EMBEDDED, within(server.asgi))
     credentials = Credentials(identity.app_id, identity.app_key, identity.master_key)
-    async with http:
-        yield RealtimeClient(http, credentials, pacer=pacer or Meter(client_plan(settings.realtime.plan)))
+    async with service:
+        yield RealtimeClient(service, credentials, pacer=pacer or Meter(client_plan(settings.realtime.plan)))
 
 
 def within(application: ASGIApp) -> httpx.AsyncBaseTransport:
@@ -391,4 +417,4 @@ def within(application: ASGIApp) -> httpx.AsyncBaseTransport:
 
 def database_url(settings: AppSettings, file: Path) -> str:
     """The database set for both halves, else a file of its own for each: SQLite has one writer at a time."""
-    return settings.database_url or f"sqlite:///{file}"
+    return settings.database_url.get_secret_value() if settings.database_url else f"sqlite:///{file}"

@@ -266,7 +266,8 @@ class Approvals:
         return reply
 
     async def _tell_there(self, proposal: Proposal, reply: Reply) -> None:
-        await self.post(proposal.place, replace(reply, private=False), f"proposal:{proposal.id}:done")
+        key = reply.key_in(proposal.place.channel, f"proposal:{proposal.id}:done")
+        await self.post(proposal.place, replace(reply, private=False), key)
 
     async def _drop(self, proposal: Proposal, state: ProposalState, who: str) -> bool:
         if proposal.announces:

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from bridge.access import FREELY, decide, may_answer, stricter, unchecked
 from bridge.audiences import Audiences
@@ -23,6 +23,9 @@ from bridge.values import CommandLine, ConversationRef, Reading
 
 log = logging.getLogger(__name__)
 
+Drills: TypeAlias = Callable[[str, str], Awaitable[int | None]]
+"""(Slack user id, command) → when they last carried it out in a drill, UTC ms."""
+
 RIGHTS_KEPT = 1_000
 """People times places whose commands are remembered."""
 
@@ -38,9 +41,15 @@ class Authority:
     """Answers what somebody may do somewhere; `policy` rules."""
 
     def __init__(
-        self, policy: Policy, registry: Registry, conversations: Conversations, audiences: Audiences
+        self,
+        policy: Policy,
+        registry: Registry,
+        conversations: Conversations,
+        audiences: Audiences,
+        drills: Drills | None = None,
     ) -> None:
         self._policy = policy
+        self._drills = drills
         self._registry = registry
         self._conversations = conversations
         self._audiences = audiences
@@ -100,7 +109,7 @@ class Authority:
         at_best = self.some(command, invocation)
         if at_best.verdict is Verdict.DENIED:
             return Decided(understood, at_best)
-        found = await self._look_up(rules, understood)
+        found = await self._look_up(rules, understood, invocation)
         decision = decide(self._policy, Asked(command, invocation, arguments, found))
         # Under the same name there may be another conversation by the time that the command is carried out.
         pinned = {name: found.conversations.get(ref, ref) for name, ref in _conversations(understood)}
@@ -113,7 +122,7 @@ class Authority:
                 line = split(understood.arguments[each.name])
                 yield understand(line, self._registry, Reading(invocation.at, invocation.actor.zone or "UTC"))
 
-    async def _look_up(self, rules: Iterable[Rule], understood: Understood) -> Found:
+    async def _look_up(self, rules: Iterable[Rule], understood: Understood, invocation: Invocation) -> Found:
         typed = {ref for _, ref in _conversations(understood)}
         named = {ref for rule in rules for ref in rule.conversations}
         wanted = sorted(typed | named) if typed and named else []
@@ -122,7 +131,10 @@ class Authority:
         listed = understood.arguments.get("to_list")
         if listed is not None and any(rule.clients is not None for rule in rules):
             lists = await self._size(listed)
-        return Found({ref: known for ref, known in ids.items() if known is not None}, lists)
+        drilled = None
+        if self._drills is not None and any(rule.drilled is not None for rule in rules):
+            drilled = await self._drills(invocation.actor.id, understood.command.name)
+        return Found({ref: known for ref, known in ids.items() if known is not None}, lists, drilled)
 
     async def _id(self, ref: str) -> str | None:
         try:

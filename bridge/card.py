@@ -155,7 +155,7 @@ def _wanted(proposal: Proposal, decision: Decision, *, tried: bool) -> Iterator[
     yield Hint(phrase("It waits until {moment}.", moment=Moment(proposal.until)))
     label = phrase("Confirm") if proposal.role is None else phrase("Approve")
     buttons = [
-        Button(label, f"approve {proposal.id}", settles=True),
+        Button(label, f"approve {proposal.id}", danger=proposal.announces, settles=True),
         Button(phrase("Reject"), f"reject {proposal.id}", settles=True),
     ]
     if tried:

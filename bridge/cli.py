@@ -83,7 +83,7 @@ def manifest(url: str | None, config: Path | None) -> None:
 
     chosen = settings.load(config)
     wanted = slack.scopes(chosen.access)
-    click.echo(json.dumps(slack.manifest(chosen.slack.command, url, wanted), indent=2))
+    click.echo(json.dumps(slack.manifest(chosen.commands, url, wanted), indent=2))
 
 
 @cli.command()
@@ -139,9 +139,9 @@ def export_(folder: Path, config: Path | None, *, allow_private_addresses: bool)
     chosen, rules = settings.load(config), Rules(private_addresses=allow_private_addresses)
     try:
         if chosen.embedded:
-            from bridge import app
+            from bridge.moving import own
 
-            summary = _run(app.export(chosen, folder, rules))
+            summary = _run(own.export(chosen, folder, rules))
         else:
             from bridge.moving import assembly  # without the server: less than half the memory
 
@@ -168,8 +168,8 @@ def import_(
     *, source: Path, database_url: str | None, public_url: str, seed: int | None, config: Path | None
 ) -> None:
     """Move an export, or the console's export, into the self-hosted server; run again, it changes nothing."""
-    from bridge import app
     from bridge import config as settings
+    from bridge.moving import own
     from bridge.moving.folder import Stopped
     from bridge.moving.inward import Arrival
 
@@ -180,7 +180,7 @@ def import_(
 
     redact.know_url(database_url or "")
     try:
-        outcome = _run(app.import_(settings.load(config), source, database_url, arrival, report))
+        outcome = _run(own.import_(settings.load(config), source, database_url, arrival, report))
     except Stopped as error:
         click.echo(redact(f"stopped: {error}"), err=True)
         sys.exit(EXIT_REFUSED)

@@ -1,6 +1,7 @@
 """Commands as typed specifications: one function signature gives parsing, usage, help and documentation."""
 
 import inspect
+import re
 import types
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -11,11 +12,12 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 from bridge.announcement import Announcement
 from bridge.context import Context
 from bridge.errors import NotUnderstood
-from bridge.grammar import Line
+from bridge.grammar import Line, fold
 from bridge.phrases import Code, Phrase, phrase
 from bridge.reply import Reply
 from bridge.values import NOUNS, READERS, CommandLine, Text, WholeLine
 
+SLASH = re.compile(r"/[\w-]+")
 Handler: TypeAlias = Callable[..., Awaitable[Reply]] | Callable[..., Awaitable[Announcement]]
 
 
@@ -214,7 +216,7 @@ class Registry:
 
     def begins(self, line: Line) -> bool:
         """Whether the line's first word is, or begins, the name of a command."""
-        first = line.words[0].text.lower() if line.words else ""
+        first = fold(line.words[0].text).lower() if line.words else ""
         return first in self.commands or first in self.groups
 
     def find(self, line: Line) -> tuple[Command, int]:
@@ -224,12 +226,16 @@ class Registry:
         """
         if not line.words:
             return self.commands["help"], 0
-        typed = [word.text.lower() for word in line.words[:2]]
+        typed = [fold(word.text).lower() for word in line.words[:3]]
+        # Whoever pastes a whole line has typed the slash command already.
+        skipped = 1 if SLASH.fullmatch(typed[0]) else 0
+        if len(typed) == skipped:
+            return self.commands["help"], skipped
         for count in (2, 1):
-            name = " ".join(typed[:count])
-            if len(typed) >= count and name in self.commands:
-                return self.commands[name], count
-        raise self._unknown(typed)
+            name = " ".join(typed[skipped : skipped + count])
+            if len(typed) >= skipped + count and name in self.commands:
+                return self.commands[name], skipped + count
+        raise self._unknown(typed[skipped:][:2] or typed)
 
     def _unknown(self, typed: Sequence[str]) -> NotUnderstood:
         first = typed[0]

@@ -7,7 +7,7 @@ from bridge.commands import Effect
 from bridge.invocation import Standing, Trigger
 from bridge.phrases import Code, phrase
 from bridge.policy import Asked, Miss, Policy, Rule, Verdict, holds
-from bridge.values import ConversationRef
+from bridge.values import ConversationRef, duration_text
 
 
 def _person(policy: Policy, rule: Rule, asked: Asked) -> Miss | None:
@@ -83,6 +83,16 @@ def _without(_: Policy, rule: Rule, asked: Asked) -> Miss | None:
     )
 
 
+def _drilled(_: Policy, rule: Rule, asked: Asked) -> Miss | None:
+    """Tried where it reaches nobody, not too long ago; only what announces something can be."""
+    if rule.drilled is None or not asked.command.announces or asked.arguments is None:
+        return None
+    done = asked.found.drilled
+    if done is not None and asked.invocation.at - done <= rule.drilled:
+        return None
+    return Miss(phrase("to have done it in a drill within {time}", time=duration_text(rule.drilled)))
+
+
 def _place(_: Policy, rule: Rule, asked: Asked) -> Miss | None:
     if not rule.places or asked.invocation.place.channel in rule.places:
         return None
@@ -102,6 +112,7 @@ CONDITIONS: tuple[Condition, ...] = (
     _sender,
     _clients,
     _without,
+    _drilled,
     _place,
     _trigger,
 )

@@ -29,6 +29,8 @@ from bridge.sources import Sources
 
 DEFAULT_FILE = Path("app.yaml")
 STATE_FOLDER = Path("var")
+DRILL_SUFFIX = "-drill"
+"""What the slash command of a drill adds to the usual one."""
 
 
 class SlackSettings(Settings):
@@ -119,6 +121,7 @@ class AppSettings(Settings):
     schedules: tuple[ScheduleSettings, ...] = ()
     access: Access | None = None
     safety_window: Duration = 60_000
+    drill: bool = False
     lists: Mapping[str, tuple[str, ...] | str] = Field(default_factory=dict)
     people: Mapping[UserId, Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=dict)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
@@ -127,6 +130,12 @@ class AppSettings(Settings):
     port: int = Field(8137, ge=0, le=65535, exclude=True)
 
     _document: Document | None = PrivateAttr(None)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The slash commands that are answered."""
+        drill = (f"{self.slack.command}{DRILL_SUFFIX}",) if self.drill else ()
+        return (self.slack.command, *drill)
 
     def written_in(self, document: Document) -> None:
         """Remember the file, so that what is found wrong later is named by its place too."""

@@ -82,6 +82,7 @@ class RuleSettings(Settings):
     from_: Words[str] = Field(frozenset(), alias="from")
     clients: int | None = Field(None, ge=1)
     without: Words[str] = frozenset()
+    drilled: Annotated[Duration, Field(gt=0)] | None = None
     in_: Words[ChannelId] = Field(frozenset(), alias="in")
     by: Words[Trigger] = frozenset()
     confirm: Literal[True] | None = None

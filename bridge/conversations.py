@@ -1,5 +1,6 @@
 """Finds the conversation that a person means by an id, a unique name, or an alias."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -16,6 +17,8 @@ OBJECT_ID = re.compile(r"[0-9a-f]{24}")
 # How many names are looked through for the nearest to a misspelt one.
 NAMES_CONSIDERED = 1000
 AMBIGUOUS_SHOWN = 5
+CONVERSATION = "conv"
+"""What every command calls the argument that names a conversation."""
 
 KINDS = {
     Kind.NORMAL: phrase("normal"),
@@ -44,6 +47,29 @@ class Conversations:
             return found[0]
         raise self._ambiguous(ref, found) if found else await self._unknown(ref)
 
+    async def search(self, text: str, most: int) -> list[tuple[str | None, Conversation]]:
+        """Those whose alias or name holds this text in either case, or whose id it is; with the alias, if any.
+
+        Raises RealtimeError.
+        """
+        wanted = text.strip()
+        aliases = {alias: known for alias, known in self._aliases.items() if wanted.lower() in alias.lower()}
+        literal = wanted.replace("\\E", r"\E\\E\Q")
+        holding = {"name": {"$regex": rf"\Q{literal}\E", "$options": "i"}} if wanted else {}
+        query = {"objectId": wanted} if OBJECT_ID.fullmatch(wanted) else holding
+        aliased, named = await asyncio.gather(
+            self._of_ids(list(aliases.values())[:most]), self._service.find_conversations(query, limit=most)
+        )
+        called = [(alias, aliased[known]) for alias, known in aliases.items() if known in aliased]
+        there = set(aliases.values())
+        return [*called, *((None, each) for each in named if each.id not in there)][:most]
+
+    async def _of_ids(self, ids: list[str]) -> dict[str, Conversation]:
+        if not ids:
+            return {}
+        found = await self._service.find_conversations({"objectId": {"$in": ids}}, limit=len(ids))
+        return {each.id: each for each in found}
+
     def _ambiguous(self, ref: str, found: list[Conversation]) -> Refused:
         shown = [
             phrase("{id} ({kind})", id=Code(each.id), kind=KINDS[each.kind])
@@ -53,6 +79,7 @@ class Conversations:
             phrase("Several conversations are called {name}.", name=Code(ref)),
             hint=phrase("Use an id instead: {ids}", ids=reduce(_and, shown)),
             code="ambiguous",
+            parameter=CONVERSATION,
         )
 
     async def _unknown(self, ref: str) -> Refused:
@@ -64,6 +91,7 @@ class Conversations:
             phrase("There is no conversation {name}.", name=Code(ref)),
             hint=did_you_mean(near[0]) if near else listing,
             code="not_found",
+            parameter=CONVERSATION,
         )
 
 

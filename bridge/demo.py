@@ -13,19 +13,21 @@ import handlers
 from bridge import app
 from bridge.clock import now_ms
 from bridge.config import STATE_FOLDER, AppSettings, RealtimeSettings
+from bridge.figures import figures
 from bridge.listen import bind, listening, told_to_stop
 from bridge.playground import seed
-from bridge.playground.model import App
+from bridge.playground.device import Service
+from bridge.playground.model import App, Shortcut
 from bridge.playground.phones import Phones
 from bridge.playground.site import playground
 from bridge.playground.workspace import Workspace
 from bridge.server.push import Push, recorded
 from bridge.slack.door import SlackDoor
-from bridge.slack.letters import Letters
+from bridge.slack.manifest import SHORTCUTS
 
 REQUEST_URL = "http://bridge/slack/events"
 """Where the stand-in sends Slack's requests; nothing resolves it."""
-SCOPES = frozenset({"commands", "chat:write", "chat:write.public", "files:write", "users:read"})
+SCOPES = frozenset({"commands", "chat:write", "chat:write.public", "files:read", "files:write", "users:read"})
 FOLDER = STATE_FOLDER / "demo"
 
 
@@ -34,7 +36,8 @@ async def demo(settings: AppSettings) -> None:
     settings = settings.model_copy(update={"realtime": RealtimeSettings()})
     app.start_logs(settings, FOLDER, logging.WARNING)
     async with AsyncExitStack() as parts:
-        installed = App(request_url=REQUEST_URL, scopes=SCOPES)
+        shortcuts = tuple(Shortcut.of(each) for each in SHORTCUTS)
+        installed = App(request_url=REQUEST_URL, scopes=SCOPES, shortcuts=shortcuts)
         front = bind(settings.host, settings.port)
         requests = Starlette()
         workspace = Workspace(app=installed, team=seed.TEAM, transport=app.within(requests))
@@ -44,14 +47,13 @@ async def demo(settings: AppSettings) -> None:
 
         world = await _world(settings, installed, f"{workspace.base_url}/api/")
         slack = await parts.enter_async_context(app.to_slack(world))
-        letters = Letters(slack.outbound)
-        core = await parts.enter_async_context(app.bridge(world, letters, slack.people.owner, FOLDER))
+        core = await parts.enter_async_context(app.bridge(world, app.Chat.of(slack), FOLDER))
         inbound = await parts.enter_async_context(app.from_slack(world, slack, core))
         requests.routes.append(Route("/slack/events", SlackDoor(inbound.app, installed.signing_secret)))
 
         phones = await parts.enter_async_context(_phones(core))
         routes = [
-            *app.figures(core),
+            *figures(core.services, core.metrics),
             Mount("/slack", workspace.asgi),
             *playground(workspace, phones, handlers.COMMANDS, world.realtime.aliases),
         ]
@@ -91,7 +93,8 @@ async def _phones(core: app.Bridge) -> AsyncIterator[Phones]:
         async with server.engine.read() as connection:
             return await recorded(connection, since)
 
-    phones = Phones(seed.PLAYERS, core.services.realtime, server.presence, pushes)
+    service = Service(server.asgi, server.settings.app_id)
+    phones = Phones(seed.PLAYERS, core.services.realtime, service, pushes)
     await phones.start()
     try:
         yield phones

@@ -16,13 +16,19 @@ from bridge.phrases import Phrase
 
 
 class BridgeError(Exception):
-    """What its reader must hear: `message` says what and why, `hint` what to do; `code` is for programs."""
+    """What its reader must hear: `message` says what and why, `hint` what to do; `code` is for programs.
 
-    def __init__(self, message: Phrase, *, hint: Phrase | None = None, code: str = "") -> None:
+    `parameter` is the argument of the command that it is about, where it is about one: a form says it there.
+    """
+
+    def __init__(
+        self, message: Phrase, *, hint: Phrase | None = None, code: str = "", parameter: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.code = code or self.default_code
+        self.parameter = parameter
 
     default_code = "error"
 

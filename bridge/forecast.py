@@ -15,7 +15,7 @@ Say: TypeAlias = Callable[[Place, Reply], Awaitable[None]]
 
 LONGEST_MINUTES = 30
 """What a response_url lasts: where the bot can't post, nobody would hear of the rest."""
-WATCHED = frozenset({Trigger.SLASH, Trigger.BUTTON})
+WATCHED = frozenset({Trigger.SLASH, Trigger.BUTTON, Trigger.FORM, Trigger.MENTION})
 
 
 def minutes(left: Left, calls: int) -> int:

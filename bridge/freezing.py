@@ -7,6 +7,8 @@ from bridge.errors import Refused
 from bridge.phrases import Code, Moment, phrase
 from bridge.reply import Hint, Reply
 
+CODE = "frozen"
+
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
@@ -46,13 +48,13 @@ def refusal(frozen: Frozen) -> Refused:
     return Refused(
         phrase("Everything is frozen, by {who} since {moment}.", who=frozen.who, moment=Moment(frozen.at)),
         hint=phrase("Two people let it go on: {command}.", command=Code("unfreeze")),
-        code="frozen",
+        code=CODE,
     )
 
 
 def marked(reply: Reply, frozen: Frozen | None) -> Reply:
-    """The reply, saying so while everything is frozen."""
-    if frozen is None:
+    """The reply, saying so while everything is frozen, where it does not say so anyway."""
+    if frozen is None or (reply.failure is not None and reply.failure.code == CODE):
         return reply
     hint = phrase("Frozen by {who} since {moment}.", who=frozen.who, moment=Moment(frozen.at))
     return replace(reply, parts=(*reply.parts, Hint(hint)))

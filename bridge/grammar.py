@@ -1,7 +1,9 @@
 """How a line is cut into words: quotes, long dashes, and text kept as it was typed (design.md section 4)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 # What each opening quote can be closed by. Phones insert the typographic ones; ” also opens on some keyboards.
 PARTNERS = {
@@ -10,6 +12,7 @@ PARTNERS = {
     "”": "”",
     "„": "“”",
     "＂": "＂",
+    "＇": "＇",
     "'": "'",
     "‘": "’",
     "’": "’",
@@ -18,6 +21,11 @@ PARTNERS = {
 }
 LONG_DASHES = "—–―"
 OPTION = "--"
+WIDE_OPTION = "－－"
+QUIET = "quiet"
+"""The option that every command takes: its answer is for whoever typed it alone."""
+EQUALS = "=＝"
+_BEGINNING = re.compile(f"{OPTION}|{WIDE_OPTION}|[{LONG_DASHES}]{{1,2}}")
 # Longer than any message may be; it bounds the search for a partner.
 QUOTE_REACH = 8192
 
@@ -33,14 +41,26 @@ class Word:
 
     @property
     def option(self) -> str | None:
-        """What follows the two dashes (or the one long dash), when the word begins with them; else None."""
-        if self.quoted:
+        """What follows the two dashes (or what a phone or an input method makes of them), when the word begins so.
+
+        Its name is folded, its value as typed, with a plain equals sign between them.
+        """
+        begun = None if self.quoted else _BEGINNING.match(self.text)
+        if begun is None:
             return None
-        if self.text.startswith(OPTION):
-            return self.text.removeprefix(OPTION)
-        if self.text[:1] and self.text[0] in LONG_DASHES:
-            return self.text[1:]
-        return None
+        rest = self.text[begun.end() :]
+        at = min((found for each in EQUALS if (found := rest.find(each)) >= 0), default=None)
+        return fold(rest) if at is None else f"{fold(rest[:at])}={rest[at + 1 :]}"
+
+    @property
+    def ends_options(self) -> bool:
+        """Whether all behind it is text."""
+        return not self.quoted and self.text in (OPTION, WIDE_OPTION)
+
+    @property
+    def is_long_dash(self) -> bool:
+        """Whether it is what a phone or an input method makes of two dashes that stand alone."""
+        return not self.quoted and 1 <= len(self.text) <= 2 and not self.text.strip(LONG_DASHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,21 @@ class Line:
             if word is not kept[-1] and after is not None:
                 pieces.append(self.raw[word.end : after.start])
         return "".join(pieces)
+
+
+def fold(word: str) -> str:
+    """A word that isn't text, with full-width letters, digits and signs as the plain ones that they stand for."""
+    return word if word.isascii() else normalize("NFKC", word)
+
+
+def is_quiet(line: Line) -> bool:
+    """Whether its answer is for whoever typed it alone."""
+    for word in line.words:
+        if word.ends_options:
+            return False
+        if word.option == QUIET:
+            return True
+    return False
 
 
 def split(raw: str) -> Line:
@@ -103,7 +138,7 @@ def _word(raw: str, start: int, searched: dict[str, int]) -> Word:
     at = start
     while at < len(raw) and not raw[at].isspace():
         # --name="two words": behind an option's equals sign a word of its own begins.
-        if raw[at] == "=" and Word(raw[start:at], start, at).option and at + 1 < len(raw):
+        if raw[at] in EQUALS and Word(raw[start:at], start, at).option and at + 1 < len(raw):
             value = _word(raw, at + 1, searched) if not raw[at + 1].isspace() else None
             if value is not None and value.quoted:
                 return Word(f"{raw[start:at]}={value.text}", start, value.end)

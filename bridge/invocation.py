@@ -11,6 +11,7 @@ class Trigger(StrEnum):
     """How an invocation came about; access rules can tell them apart."""
 
     SLASH = "slash"
+    MENTION = "mention"
     BUTTON = "button"
     FORM = "form"
     SCHEDULE = "schedule"

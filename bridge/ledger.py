@@ -252,4 +252,5 @@ def may_become(now: State, then: State) -> bool:
 
 def settled_state(parts: Iterable[Part]) -> State:
     """The state of a delivery: that of its least settled part. ValueError: there are no parts."""
-    return min((part.state for part in parts), key=LEAST_SETTLED_FIRST.index)
+    there = {part.state for part in parts}
+    return min(there, key=LEAST_SETTLED_FIRST.index)

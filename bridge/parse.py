@@ -1,24 +1,30 @@
 """From a line to a command and its arguments, or to a refusal that says what to type instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.commands import Command, Parameter, Registry, did_you_mean
 from bridge.errors import NotUnderstood
-from bridge.grammar import LONG_DASHES, OPTION, Line, Word, joined, split
+from bridge.grammar import OPTION, QUIET, Line, Word, fold, joined, split
 from bridge.invocation import Invocation
 from bridge.phrases import Code, Phrase, phrase
 from bridge.values import READERS, SEVERAL_IN_A_WORD, CommandLine, Reading, Unreadable, WholeLine
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(NamedTuple):
     """A command with its arguments by name, those that were left out missing."""
 
     command: Command
     arguments: Mapping[str, Any]
+
+
+class Typed(NamedTuple):
+    """A command with the words that each of its parameters was given, by name; a flag's word is empty."""
+
+    command: Command
+    words: Mapping[str, tuple[str, ...]]
 
 
 def line_of(invocation: Invocation, registry: Registry) -> Line:
@@ -42,6 +48,16 @@ def understand(line: Line, registry: Registry, reading: Reading) -> Understood:
         raise
 
 
+def as_typed(line: Line, registry: Registry) -> Typed:
+    """The words of a line by parameter, neither read nor complete.
+
+    NotUnderstood: it names no command, or holds an option that is none, or one word too many.
+    """
+    command, named = registry.find(line)
+    given = _given(command, line, _Sorted.of(command, line, named, registry))
+    return Typed(command, given)
+
+
 @dataclass(slots=True)
 class _Sorted:
     """The words behind a command's name, sorted into options and the rest."""
@@ -62,6 +78,8 @@ class _Sorted:
             option = word.option
             name, equals, value = (option or "").partition("=")
             known = command.options.get(name)
+            if known is None and option == QUIET:
+                continue
             if option is None or known is None:
                 if option is not None:
                     _refuse_misspelt(command, word, registry)
@@ -87,10 +105,8 @@ def _refuse_half_characters(raw: str) -> None:
 
 def _ends_options(command: Command, word: Word) -> bool:
     """`--`; or, before a command line, the one long dash that a phone makes of it."""
-    if word.quoted:
-        return False
-    lone_dash = len(word.text) == 1 and word.text in LONG_DASHES
-    return word.text == OPTION or (lone_dash and any(each.kind is CommandLine for each in command.parameters))
+    before_a_command = any(each.kind is CommandLine for each in command.parameters)
+    return word.ends_options or (word.is_long_dash and before_a_command)
 
 
 def _value(command: Command, known: Parameter, words: Iterator[Word]) -> str:
@@ -126,10 +142,22 @@ def _refuse_misspelt(command: Command, word: Word, registry: Registry) -> None:
 
 
 def _arguments(command: Command, line: Line, words: _Sorted, reading: Reading) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for known in command.parameters:
-        if known.option and known.word in words.options:
-            found[known.name] = _option(known, words.options[known.word], reading)
+    given = _given(command, line, words)
+    found = {
+        known.name: _read_all(known, given[known.name], reading)
+        for known in (*command.options.values(), *command.positionals)
+        if known.name in given
+    }
+    _refuse_missing(command, found)
+    return found
+
+
+def _given(command: Command, line: Line, words: _Sorted) -> dict[str, tuple[str, ...]]:
+    given = {
+        known.name: tuple(words.options[known.word])
+        for known in command.parameters
+        if known.option and known.word in words.options
+    }
     rest = list(words.rest)
     for known in command.positionals:
         if not rest:
@@ -138,12 +166,12 @@ def _arguments(command: Command, line: Line, words: _Sorted, reading: Reading) -
             text = line.text(rest).strip()
             rest = []
             if text:
-                found[known.name] = _read(known, text, reading)
+                given[known.name] = (text,)
         elif known.many:
-            found[known.name] = _several(known, [word.text for word in rest], reading)
+            given[known.name] = tuple(word.text for word in rest)
             rest = []
         else:
-            found[known.name] = _read(known, rest.pop(0).text, reading)
+            given[known.name] = (rest.pop(0).text,)
     if rest:
         raise NotUnderstood(
             phrase("{word} is one word too many.", word=Code(rest[0].text)),
@@ -151,8 +179,7 @@ def _arguments(command: Command, line: Line, words: _Sorted, reading: Reading) -
                 "Put quotes around several words that belong together: {usage}", usage=Code(command.usage)
             ),
         )
-    _refuse_missing(command, found)
-    return found
+    return given
 
 
 def _refuse_missing(command: Command, found: Mapping[str, Any]) -> None:
@@ -160,40 +187,49 @@ def _refuse_missing(command: Command, found: Mapping[str, Any]) -> None:
     if missing:
         first = missing[0]
         what: Phrase = phrase("{command} needs {what}.", command=Code(command.name), what=Code(_asked(first)))
-        raise NotUnderstood(what, code="missing_argument")
+        raise NotUnderstood(what, code="missing_argument", parameter=first.name)
 
 
 def _asked(known: Parameter) -> str:
     return f"--{known.word} {known.noun}" if known.option else known.noun
 
 
-def _option(known: Parameter, typed: list[str], reading: Reading) -> Any:
+def _read_all(known: Parameter, typed: Sequence[str], reading: Reading) -> Any:
     if known.flag:
         return True
     if known.many:
         return _several(known, typed, reading)
     if len(typed) > 1:
-        raise NotUnderstood(phrase("{option} was given twice.", option=Code(f"--{known.word}")))
+        raise NotUnderstood(
+            phrase("{option} was given twice.", option=Code(f"--{known.word}")), parameter=known.name
+        )
     return _read(known, typed[0], reading)
 
 
-def _several(known: Parameter, typed: list[str], reading: Reading) -> tuple[Any, ...]:
-    words = typed
-    if known.kind in SEVERAL_IN_A_WORD:
-        words = [
-            each.strip() for word in typed for each in word.replace("，", ",").split(",") if each.strip()
-        ]
-    return tuple(_read(known, word, reading) for word in words)
+def words_of(known: Parameter, typed: Sequence[str]) -> tuple[str, ...]:
+    """The words that a parameter takes one by one, where one that was typed may list several."""
+    if known.kind not in SEVERAL_IN_A_WORD:
+        return tuple(typed)
+    return tuple(
+        each.strip() for word in typed for each in word.replace("，", ",").split(",") if each.strip()
+    )
+
+
+def _several(known: Parameter, typed: Sequence[str], reading: Reading) -> tuple[Any, ...]:
+    return tuple(_read(known, word, reading) for word in words_of(known, typed))
 
 
 def _read(known: Parameter, word: str, reading: Reading) -> Any:
     named = f"--{known.word}" if known.option else known.noun
+    if known.choices:
+        word = fold(word)
     if known.choices and word not in known.choices:
         near = get_close_matches(word, known.choices, 1, 0.6)
         raise NotUnderstood(
             phrase("{name} is one of {choices}.", name=Code(named), choices=", ".join(known.choices)),
             hint=did_you_mean(near[0]) if near else None,
             code="bad_value",
+            parameter=known.name,
         )
     try:
         return READERS[known.kind](word, reading)
@@ -206,4 +242,5 @@ def _read(known: Parameter, word: str, reading: Reading) -> Any:
                 wanted=error.wanted,
             ),
             code="bad_value",
+            parameter=known.name,
         ) from None

@@ -22,6 +22,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """An address to go to, of http or https, and what is read for it."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A sentence: `template` names its `values` in braces; `plural` is chosen by the value `count`.
 
@@ -36,7 +44,7 @@ class Phrase:
         return plain(self)
 
 
-Value: TypeAlias = str | int | float | Moment | Code | Phrase
+Value: TypeAlias = str | int | float | Moment | Code | Link | Phrase
 """What a phrase can carry."""
 
 Translate = Callable[[str, str | None, int], str]
@@ -81,6 +89,8 @@ def _plain_value(value: Value, translate: Translate, moment: Callable[[int], str
             return moment(at)
         case Code(text):
             return text
+        case Link(url, text):
+            return f"{text} {url}"
         case _:
             return str(value)
 

@@ -48,7 +48,8 @@ class Rule:
     """Conditions, each left open by an empty value, and the verdict for what fits them all.
 
     `run` are names of commands, their first words, effects, or `everything`; `who` are roles. `conversations` are as
-    people type them, `senders` and `clients` client ids and how many, `without` options that must not be there.
+    people type them, `senders` and `clients` client ids and how many, `without` options that must not be there,
+    `drilled` within how many milliseconds who asks must have carried out the command in a drill.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Rule:
     senders: frozenset[str] = frozenset()
     clients: int | None = None
     without: frozenset[str] = frozenset()
+    drilled: int | None = None
     places: frozenset[str] = frozenset()
     triggers: frozenset[Trigger] = frozenset()
     approval: Approval | None = None
@@ -70,7 +72,13 @@ class Rule:
 
     @property
     def is_about_arguments(self) -> bool:
-        return bool(self.conversations or self.senders or self.without or self.clients is not None)
+        return bool(
+            self.conversations
+            or self.senders
+            or self.without
+            or self.clients is not None
+            or self.drilled is not None
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +108,14 @@ UNSET = Policy(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was looked up: conversations as typed → ids, and named lists → how many users; absent: not found."""
+    """What was looked up: conversations as typed → ids, and named lists → how many users; absent: not found.
+
+    `drilled` is when who asks last carried out the command in a drill, UTC ms; None: never, or not looked up.
+    """
 
     conversations: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, int] = field(default_factory=dict)
+    drilled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

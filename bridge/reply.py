@@ -29,6 +29,13 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """What the parts below it are about."""
+
+    words: Phrase
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """What the reader can do next, said quietly."""
 
@@ -59,11 +66,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Runs `line` as if the presser had typed it; `danger` marks what cannot be undone."""
+    """Runs `line` as if the presser had typed it; `danger` marks what cannot be undone.
+
+    One that `settles` answers the question that it stands under: what comes of it takes the question's place.
+    One that `fills` opens the form of its line instead, with what the line has already.
+    """
 
     label: Phrase
     line: str
     danger: bool = False
+    settles: bool = False
+    fills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +94,14 @@ class File:
     content: str
 
 
-Part: TypeAlias = Paragraph | Hint | Quote | Fields | Table | Buttons | File
+Part: TypeAlias = Paragraph | Heading | Hint | Quote | Fields | Table | Buttons | File
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why nothing came of it; `code` is for programs, `id` finds it in the logs when the fault is ours.
 
-    `understood` is false where the words were no command.
+    `understood` is false where the words were no command; `parameter` names the argument that it is about.
     """
 
     code: str
@@ -96,6 +109,7 @@ class Failure:
     hint: Phrase | None = None
     id: str | None = None
     understood: bool = True
+    parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,8 @@ class Reply:
     """The answer to an invocation.
 
     `title` says the result in one sentence, `data` holds it as JSON values under the service's own field names,
-    `private` keeps it to the one who asked.
+    `private` keeps it to the one who asked. `key` names what is to be told once in each place, even if the process
+    ends in the middle of it and another tells it.
     """
 
     title: Phrase
@@ -113,13 +128,15 @@ class Reply:
     private: bool = False
     command: str = ""
     failure: Failure | None = field(default=None)
+    key: str = ""
 
     @classmethod
     def of_error(cls, error: BridgeError, *, tone: Tone = Tone.PROBLEM) -> Self:
         """The reply that tells the one who typed what went wrong and what to do."""
         understood = not isinstance(error, NotUnderstood)
         return cls.of_failure(
-            Failure(error.code, error.message, error.hint, understood=understood), tone=tone
+            Failure(error.code, error.message, error.hint, understood=understood, parameter=error.parameter),
+            tone=tone,
         )
 
     @classmethod
@@ -127,6 +144,10 @@ class Reply:
         """As `of_error`, from its parts."""
         hint = (Hint(failure.hint),) if failure.hint else ()
         return cls(failure.message, hint, tone=tone, private=True, failure=failure)
+
+    def key_in(self, channel: str, otherwise: str) -> str:
+        """What it is known by once it is told in a channel: by its own key, else by this one."""
+        return f"{self.key}:{channel}" if self.key else otherwise
 
     def named(self, command: str) -> Self:
         """The same reply, knowing which command it answers."""

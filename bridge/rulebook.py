@@ -66,6 +66,7 @@ def _rule(written: RuleSettings) -> Rule:
         senders=written.from_,
         clients=written.clients,
         without=written.without,
+        drilled=written.drilled,
         places=written.in_,
         triggers=written.by,
         approval=Approval(written.approve.role, written.approve.within) if written.approve else None,
@@ -90,6 +91,8 @@ def _mistakes(settings: AppSettings, access: AccessSettings, registry: Registry)
         if rule.name in seen:
             yield Problem(settings.place((*at, "name")), f"{rule.name!r} is there twice")
         seen.add(rule.name)
+        if rule.drilled is not None and not settings.drill:
+            yield Problem(settings.place((*at, "drilled")), "there are no drills: write drill: true")
         named: list[tuple[Keys, Collection[str], Collection[str], str]] = [
             (("run",), rule.run, runnable, "is no command, group or effect"),
             (("who",), rule.who, access.roles, "is no role"),
@@ -164,7 +167,10 @@ class _Examples:
         conversations = {ref: aliases.get(ref, ref) for ref in (*typed, *named)}
         return decide(
             self._policy,
-            Asked(understood.command, invocation, arguments, Found(conversations, self._lists())),
+            # Whoever an example speaks of has done the drill.
+            Asked(
+                understood.command, invocation, arguments, Found(conversations, self._lists(), invocation.at)
+            ),
         )
 
     def _lists(self) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """What every part of the settings is made of: frozen, strict about its keys, with times people can write."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -36,3 +37,16 @@ def _zone(value: object) -> object:
 
 
 Zone = Annotated[str, BeforeValidator(_zone)]
+
+
+def _address(value: object) -> object:
+    parts = urlsplit(str(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if parts.username is not None:
+        raise ValueError("an address holds no user or password")
+    return value
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+"""An `http` or `https` URL."""

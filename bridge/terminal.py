@@ -56,10 +56,8 @@ def json_line(reply: Reply) -> str:
 
 def _lines(part: Part) -> Iterator[str]:
     match part:
-        case Paragraph(words):
+        case Paragraph(words) | Heading(words):
             yield plain(words)
-        case Heading(words):
-            yield from ("", plain(words))
         case Hint(words):
             yield f"  → {plain(words)}"
         case Quote(quoted):

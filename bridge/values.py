@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.cron import parse_when
 from bridge.errors import NotUnderstood
+from bridge.grammar import EQUALS, fold
 from bridge.phrases import Code, Phrase, phrase
 from bridge.reply import Json
 
@@ -74,6 +75,8 @@ class Unreadable(ValueError):
 
 Reader = Callable[[str, Reading], Any]
 """Raises Unreadable, or NotUnderstood where more can be said."""
+QUOTES = {'"': '"', "“": "”", "”": "”", "„": "“”", "＂": "＂"}
+"""What may begin a string of JSON, and what then ends it."""
 UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 DURATION = re.compile(r"(?:\d+[smhdw])+")
 MILLISECONDS = re.compile(r"\d{11,14}")
@@ -110,23 +113,26 @@ def _instant(text: str, reading: Reading) -> int:
 
 
 def _until(text: str, reading: Reading) -> int:
+    text = fold(text)
     ahead = duration_ms(text)
     return reading.now + ahead if ahead is not None else _instant(text, reading)
 
 
 def _since(text: str, reading: Reading) -> int:
+    text = fold(text)
     ago = duration_ms(text)
     return reading.now - ago if ago is not None else _instant(text, reading)
 
 
 def _when(text: str, _: Reading) -> str:
+    text = fold(text)
     parse_when(text)
     return text
 
 
 def _zone(text: str, _: Reading) -> str:
     try:
-        return ZoneInfo(text).key
+        return ZoneInfo(fold(text)).key
     except (KeyError, ValueError, OSError):
         raise NotUnderstood(
             phrase("There is no time zone {name}.", name=Code(text)),
@@ -143,14 +149,14 @@ def _client_id(text: str, _: Reading) -> str:
 
 def _integer(text: str, _: Reading) -> int:
     try:
-        return int(text)
+        return int(fold(text))
     except ValueError:
         raise Unreadable(phrase("a whole number")) from None
 
 
 def _json_object(text: str, _: Reading) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = _loads(text)
         check_json(found)
     except (ValueError, RecursionError) as error:
         raise Unreadable(phrase("a JSON object; {reason}", reason=str(error))) from None
@@ -159,14 +165,43 @@ def _json_object(text: str, _: Reading) -> Mapping[str, Any]:
     return found
 
 
+def _loads(text: str) -> Any:
+    """JSON, its quotes and signs as a phone or an input method may have made them. ValueError: it is none."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        try:
+            return json.loads(_straightened(text))
+        except ValueError:
+            raise error from None
+
+
+def _straightened(text: str) -> str:
+    """The text with plain quotes around its strings and plain signs between them; the strings stay as they are."""
+    made: list[str] = []
+    inside, escaped = "", False
+    for each in text:
+        if not inside:
+            inside = QUOTES.get(each, "")
+            made.append('"' if inside else fold(each))
+        elif not escaped and each in inside:
+            inside = ""
+            made.append('"')
+        else:
+            made.append('\\"' if each == '"' and not escaped else each)
+        escaped = bool(inside) and each == "\\" and not escaped
+    return "".join(made)
+
+
 def check_json(value: object) -> None:
     """ValueError: it holds what Python reads in JSON and nobody else takes, NaN or half a character."""
     json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
 
 
 def _attribute(text: str, _: Reading) -> Attribute:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
+    at = min((found for each in EQUALS if (found := text.find(each)) >= 0), default=0)
+    key, value = text[:at], text[at + 1 :]
+    if not key:
         raise Unreadable(
             phrase("{form}, such as {example}", form=Code("KEY=VALUE"), example=Code("topic=news"))
         )
@@ -199,7 +234,7 @@ def _url(text: str, _: Reading) -> str:
 
 
 def _coordinates(text: str, _: Reading) -> Coordinates:
-    latitude, _comma, longitude = text.replace("，", ",").partition(",")
+    latitude, _comma, longitude = fold(text).partition(",")
     try:
         found = Coordinates(float(latitude), float(longitude))
     except ValueError:

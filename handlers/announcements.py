@@ -7,7 +7,7 @@ from bridge.announcement import Announcement
 from bridge.audiences import Audience
 from bridge.commands import Effect, Help, command
 from bridge.context import Context
-from bridge.errors import NotUnderstood, Refused
+from bridge.errors import BridgeError, NotUnderstood, Refused
 from bridge.invocation import Trigger
 from bridge.ledger import Act, Options
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
@@ -81,6 +81,14 @@ async def _audience(ctx: Context, chosen: Chosen) -> Audience:
         )
         code = "bad_value" if ways else "missing_argument"
         raise NotUnderstood(problem, code=code, parameter="to")
+    try:
+        return await _looked_up(ctx, chosen)
+    except BridgeError as error:
+        error.parameter = "to_file" if chosen.to_file is not None else "to_list"
+        raise
+
+
+async def _looked_up(ctx: Context, chosen: Chosen) -> Audience:
     if chosen.to_list is not None:
         return await ctx.audiences.named(chosen.to_list)
     if chosen.to_file is None:
@@ -90,7 +98,7 @@ async def _audience(ctx: Context, chosen: Chosen) -> Audience:
             return await ctx.audiences.file(chosen.to_file)
         case Trigger.SCHEDULE:
             raise unscheduled_file()
-        case Trigger.SLASH | Trigger.BUTTON | Trigger.FORM:
+        case Trigger.SLASH | Trigger.MENTION | Trigger.BUTTON | Trigger.FORM:
             return await ctx.audiences.uploaded(chosen.to_file, ctx.invocation)
 
 

@@ -9,9 +9,10 @@ from bridge.conversations import KINDS
 from bridge.errors import NotUnderstood
 from bridge.phrases import Code, Moment, Phrase, Value, phrase
 from bridge.realtime.models import Conversation, Kind, NewConversation
-from bridge.reply import Fields, Hint, Json, Part, Reply, Table
+from bridge.reply import Button, Buttons, Fields, Json, Part, Reply, Table
 from bridge.values import Attribute, ClientId, ConversationRef, JsonObject
 from handlers.kinds import title_of
+from handlers.paging import Span, around, page
 from handlers.ranges import refuse_outside
 
 CHOICES: dict[str, Kind | None] = {
@@ -20,6 +21,24 @@ CHOICES: dict[str, Kind | None] = {
     "transient": Kind.TRANSIENT,
     "all": None,
 }
+SYSTEM_STEPS = {
+    "broadcast": phrase("Broadcast"),
+    "publish": phrase("Tell subscribers"),
+    "notify": phrase("Tell chosen users"),
+    "broadcasts list": phrase("Its broadcasts"),
+    "subscriber list": phrase("Its subscribers"),
+    "conv set": phrase("Change it"),
+}
+STEPS = {
+    "send": phrase("Send to it"),
+    "history": phrase("Read it"),
+    "member list": phrase("Its members"),
+    "member add": phrase("Add members"),
+    "conv set": phrase("Change it"),
+}
+"""What a card leads to, by command."""
+ANSWERED = frozenset({"broadcasts list", "subscriber list", "history", "member list"})
+"""Of these, what needs nothing but the conversation."""
 # A card names this many members; `member list` names them all.
 MEMBERS_SHOWN = 20
 
@@ -101,16 +120,20 @@ async def list_(  # noqa: PLR0913 - one argument for each word of the grammar
     found = await ctx.realtime.find_conversations(query, kind=CHOICES[kind], skip=skip, limit=limit)
     if not found:
         return Reply(phrase("There is no such conversation."), data=[])
-    table = Table(
-        (phrase("Name"), phrase("Kind"), phrase("Members"), phrase("Id")),
-        tuple((each.name or "", KINDS[each.kind], _size(each), Code(each.id)) for each in found),
-    )
-    more: tuple[Part, ...] = ()
-    if len(found) == limit:
-        more = (Hint(phrase("There may be more: {option}", option=Code(f"--skip {skip + limit}"))),)
+    cells = [(each.name or "", KINDS[each.kind], _size(each), Code(each.id)) for each in found]
+    shown = page(ctx, cells)
+    table = Table((phrase("Name"), phrase("Kind"), phrase("Members"), phrase("Id")), tuple(cells[:shown]))
+    words: dict[str, list[str]] = {
+        "kind": [kind],
+        "name": [name] if name is not None else [],
+        "member": [member] if member is not None else [],
+        "where": [json.dumps(where, ensure_ascii=False)] if where is not None else [],
+        "limit": [str(limit)],
+    }
+    span = Span(skip, shown, limit, full=shown < len(found) or len(found) == limit)
     return Reply(
         phrase("{count} conversation", plural="{count} conversations", count=len(found)),
-        (table, *more),
+        (table, *around(ctx, list_, words, span)),
         data=[each.raw for each in found],
     )
 
@@ -135,9 +158,23 @@ async def show(ctx: Context, conv: ConversationRef) -> Reply:
     found = await ctx.conversations.resolve(conv)
     return Reply(
         phrase("{name}, a {kind} conversation", name=title_of(found), kind=KINDS[found.kind]),
-        (Fields((*_facts(found), *await _presence(ctx, found))),),
+        (Fields((*_facts(found), *await _presence(ctx, found))), *_next_steps(ctx, found)),
         data=found.raw,
     )
+
+
+def _next_steps(ctx: Context, found: Conversation) -> tuple[Part, ...]:
+    """What can be done with it next, as far as its reader may."""
+    if not ctx.invocation.place.channel:
+        return ()
+    runnable = {each.name for each in ctx.authority.runnable(ctx.invocation)}
+    steps = SYSTEM_STEPS if found.kind is Kind.SYSTEM else STEPS
+    buttons = tuple(
+        Button(label, f"{name} {found.id}", fills=name not in ANSWERED)
+        for name, label in steps.items()
+        if name in runnable
+    )
+    return (Buttons(buttons),) if buttons else ()
 
 
 async def _presence(ctx: Context, found: Conversation) -> list[tuple[Phrase, Value]]:

@@ -14,11 +14,13 @@ from bridge.ledger import Act, Answer, Delivery, State
 from bridge.phrases import Code, Moment, Phrase, phrase
 from bridge.reply import Button, Buttons, Fields, Paragraph, Reply, Table
 from bridge.writing import written
+from handlers.paging import Span, around, page
 from handlers.ranges import refuse_outside
 
 NEWEST = 100
 """How many a list shows unless told otherwise."""
 MOST = 1000
+MOST_SKIPPED = 10_000
 MOST_BUTTONS = 20
 DeliveryId = Annotated[str, Help("as its reply and the list show it", "ID")]
 
@@ -29,20 +31,25 @@ async def list_(
     *,
     state: Literal["proposed", "planned", "sending", "sent", "refused", "unknown", "canceled"] | None = None,
     limit: Annotated[int, Help("how many, the newest first")] = NEWEST,
+    skip: int = 0,
 ) -> Reply:
     """List what was sent and how it went."""
     refuse_outside("--limit", limit, 1, MOST)
-    found = await ctx.deliveries.newest(limit, State(state) if state else None)
+    refuse_outside("--skip", skip, 0, MOST_SKIPPED)
+    found = (await ctx.deliveries.newest(skip + limit, State(state) if state else None))[skip:]
     if not found:
         return Reply(phrase("There is no such delivery."), data=[])
     columns = (phrase("Time"), phrase("State"), phrase("What"), phrase("Text"), phrase("Delivery"))
-    rows = tuple(
+    rows = [
         (Moment(each.at), STATES[each.state], ACTS[each.plan.act], opening(each.plan.text), Code(each.id))
         for each in found
-    )
+    ]
+    shown = page(ctx, rows)
+    words: dict[str, list[str]] = {"state": [state] if state else [], "limit": [str(limit)]}
+    span = Span(skip, shown, limit, full=shown < len(found) or len(found) == limit)
     return Reply(
         phrase("{count} delivery", plural="{count} deliveries", count=len(found)),
-        (Table(columns, rows),),
+        (Table(columns, tuple(rows[:shown])), *around(ctx, list_, words, span)),
         data=[_row(each) for each in found],
     )
 

@@ -14,10 +14,13 @@ from bridge.grammar import split
 from bridge.parse import understand
 from bridge.phrases import Code, Phrase, phrase
 from bridge.policy import Decision, Near, Verdict
-from bridge.reply import Fields, Hint, Paragraph, Part, Quote, Reply, Table
+from bridge.reply import Button, Buttons, Fields, Hint, Paragraph, Part, Quote, Reply, Table
 from bridge.values import Reading, Text, WholeLine
 
 RIGHTS_KEPT = 200
+READING = frozenset({Effect.NONE, Effect.READS, Effect.READS_MESSAGES})
+FILLED = frozenset({Effect.CHANGES, Effect.REACHES})
+QUIETLY = phrase("Any command takes {option}: its answer is for you alone.", option=Code("--quiet"))
 
 
 @command("help", Effect.NONE, "help", "help conv create")
@@ -103,6 +106,7 @@ def _overview(commands: tuple[Command, ...]) -> Reply:
         (
             Table((phrase("Command"), phrase("What it does")), rows),
             Hint(phrase("More on one of them: {example}", example=Code("help conv create"))),
+            Hint(QUIETLY),
         ),
         data=[{"command": each.name, "usage": each.usage, "summary": each.summary} for each in commands],
         private=True,
@@ -119,6 +123,8 @@ def _one(found: Command) -> Reply:
         parts.append(Fields(described))
     if found.examples:
         parts += [Paragraph(phrase("For example:")), Quote("\n".join(found.examples))]
+        if buttons := tuple(_tries(found)):
+            parts.append(Buttons(buttons))
     return Reply(
         _title(found),
         tuple(parts),
@@ -130,6 +136,15 @@ def _one(found: Command) -> Reply:
         },
         private=True,
     )
+
+
+def _tries(found: Command) -> Iterator[Button]:
+    """A button for each example: it runs what only reads, and fills in the form of what acts."""
+    for example in found.examples:
+        if found.effect in READING:
+            yield Button(phrase("{line}", line=example), example)
+        elif found.effect in FILLED and found.parameters:
+            yield Button(phrase("Fill in: {line}", line=example), example, fills=True)
 
 
 def _title(found: Command) -> Phrase:

@@ -27,6 +27,9 @@ LONG_FOR_A_REASON = {
 
 PURE = [
     "bridge/access.py",
+    "bridge/conditions.py",
+    "bridge/policy.py",
+    "bridge/proposals.py",
     "bridge/errors.py",
     "bridge/invocation.py",
     "bridge/realtime/protocol.py",

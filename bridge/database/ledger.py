@@ -193,7 +193,8 @@ class Ledger:
             deliveries.c.actor == actor, deliveries.c.act == act, deliveries.c.state == State.SENT.value
         )
         async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar()
+            newest: int | None = (await connection.execute(query)).scalar()
+        return newest
 
     async def cancel(self, delivery: str, who: str) -> int:
         """Stop what has not begun; gives the number of parts that will not be sent."""

@@ -55,6 +55,7 @@ _IM_CODES = range(4101, 5000)
 
 _QUOTA_WORDS = re.compile(r"quota|配额|限额", re.IGNORECASE)
 _DAILY_WORDS = re.compile(r"daily|per day|每日|每天|当日|当天|今日", re.IGNORECASE)
+_HALF = re.compile(r"[\ud800-\udfff]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -270,7 +271,7 @@ def _problems(call: Call[T]) -> Iterator[tuple[str, int | None]]:
 
 def _bad_texts(texts: Sequence[object]) -> Iterator[tuple[str, None]]:
     for text in texts:
-        if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
+        if isinstance(text, str) and not text.isascii() and _HALF.search(text):
             yield "a text holds half a character", None
 
 

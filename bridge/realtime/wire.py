@@ -21,9 +21,7 @@ def loads(data: bytes | str) -> object:
     """Read JSON; half characters become U+FFFD so that every text can be encoded again. Raises `Unreadable`."""
     raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
     try:
-        value: object = json.loads(
-            raw.decode("utf-8", "replace"), parse_constant=_no_constant, parse_float=_finite
-        )
+        value: object = _READER.decode(raw.decode("utf-8", "replace"))
         return _mended(value) if _SURROGATE_ESCAPE.search(raw) else value
     except (ValueError, RecursionError) as error:
         raise Unreadable("not JSON") from error
@@ -31,7 +29,7 @@ def loads(data: bytes | str) -> object:
 
 def dumps(value: object) -> str:
     """Compact JSON with characters as they are: the service counts bytes, and `\\uXXXX` doubles Chinese text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _WRITER.encode(value)
 
 
 def byte_length(text: str) -> int:
@@ -117,6 +115,11 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise Unreadable("a number is too large")
     return number
+
+
+# Made once: `json` makes a new one for each text where anything but its defaults is wanted.
+_READER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _mended(value: object) -> object:

@@ -9,6 +9,7 @@ from bridge.slack.outbound import PLAIN
 from bridge.slack.render import Reader, render
 
 MOST_KEPT = 64
+_WRITER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +52,4 @@ def _acknowledgement(reply: Reply, reader: Reader) -> Acknowledgement:
         "text": rendered.text,
         "blocks": rendered.blocks,
     }
-    return Acknowledgement(json.dumps({**PLAIN, **content}, ensure_ascii=False), rendered.files)
+    return Acknowledgement(_WRITER.encode({**PLAIN, **content}), rendered.files)

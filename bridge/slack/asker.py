@@ -34,8 +34,15 @@ class ResponseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who is answered: what only they see goes to them; `locale` is their language where it is known."""
+    """Who is answered: what only they see goes to them; `locale` is their language where it is known.
+
+    `question` is the `ts` of the message that they have answered, whose place the answer to all takes; `thread` that
+    of the one below which the answer goes. Who wants to be `alone` is answered where nobody else sees it.
+    """
 
     user: str
     locale: str | None = None
     response_url: ResponseUrl | None = None
+    question: str | None = None
+    thread: str | None = None
+    alone: bool = False

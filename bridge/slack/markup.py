@@ -57,6 +57,8 @@ def escape(text: str) -> str:
 
 def visible(text: str) -> str:
     """The text with every kind of line break as a newline, and what can't be seen (bidi controls) spelt out."""
+    if text.isprintable():
+        return text
     return _UNSEEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", _NEWLINES.sub("\n", text))
 
 

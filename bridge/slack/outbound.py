@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from bridge.clock import Clock, now_ms
-from bridge.errors import BridgeError, Failed
+from bridge.errors import PASSING, BridgeError, Failed
 from bridge.invocation import Place
 from bridge.phrases import Code, Translate, phrase
 from bridge.reply import File, Reply
@@ -58,6 +59,8 @@ class Outbound:
         clock: Clock = now_ms,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self.drill = False
+        """Whether none of what is said is real."""
         self._web = web
         self._locale = locale
         self._translations = translations
@@ -66,10 +69,16 @@ class Outbound:
         self._identity: Identity | None = None
         self._asking = asyncio.Lock()
 
+    def in_drill(self) -> "Outbound":
+        """The same way out, for what is none of it real."""
+        there = copy(self)
+        there.drill = True
+        return there
+
     def reader(self, asker: Asker | None = None) -> Reader:
         """Whose language a reply is put in: the asker's, else the one of the settings."""
         locale = (asker.locale if asker else None) or self._locale
-        return Reader(locale, self._translations(locale))
+        return Reader(locale, self._translations(locale), self.drill)
 
     async def identity(self) -> Identity:
         """The token's own team and bot user. Raises `Failed` or `Uncertain`, and asks again the next time."""
@@ -98,6 +107,23 @@ class Outbound:
         """Post what was rendered before, for all to see. Raises as `post` does."""
         await self._say(place, rendered, None, progress=False)
 
+    async def change(self, place: Place, ts: str, rendered: Rendered) -> bool:
+        """Put what was rendered in the place of our message `ts`. False: Slack no longer lets it be changed.
+
+        Raises as `post` does; it may be repeated.
+        """
+        where: Block = {"channel": place.channel, "ts": ts}
+        try:
+            await self._with_words_alone(
+                lambda content: self._web.call("chat.update", {**content, **where}), rendered
+            )
+        except Failed as refusal:
+            if refusal.code in PASSING:
+                raise
+            log.info("an update becomes a new post: %s", refusal.code)
+            return False
+        return True
+
     async def update(self, posted: Posted, reply: Reply, *, progress: bool = False) -> Posted:
         """Put a reply in the place of an earlier one, as a new post where Slack no longer lets it be changed.
 
@@ -112,18 +138,8 @@ class Outbound:
         return posted
 
     async def _replace(self, posted: Posted, rendered: Rendered, *, progress: bool) -> Posted:
-        if posted.ts is not None:
-            where: Block = {"channel": posted.place.channel, "ts": posted.ts}
-            try:
-                await self._with_words_alone(
-                    lambda content: self._web.call("chat.update", {**content, **where}), rendered
-                )
-            except Failed as refusal:
-                if refusal.code == "not_reached":
-                    raise
-                log.info("an update becomes a new post: %s", refusal.code)
-            else:
-                return posted
+        if posted.ts is not None and await self.change(posted.place, posted.ts, rendered):
+            return posted
         return await self._say(posted.place, rendered, posted.asker, progress=progress)
 
     async def _withdraw(self, posted: Posted) -> None:
@@ -148,7 +164,7 @@ class Outbound:
                 if self._web.token is None:
                     raise Failed(phrase("There is no bot token."), code="not_authed")
                 await self._pace.turn(place.channel)
-                await self._web.upload(file, place.channel)
+                await self._web.upload(file, place.channel, asker.thread if asker else None)
             except BridgeError as error:
                 log.warning("a file was not attached: %s", error.code)
                 told = phrase(
@@ -161,7 +177,7 @@ class Outbound:
             if self._web.token is None:
                 raise Failed(phrase("There is no bot token."), code="not_authed")
             await self._pace.turn(place.channel)
-            where: Block = {"channel": place.channel}
+            where: Block = {"channel": place.channel, **_below(asker)}
             answer = await self._with_words_alone(
                 lambda content: self._web.call("chat.postMessage", {**PLAIN, **content, **where}),
                 rendered,
@@ -176,7 +192,8 @@ class Outbound:
             ):
                 raise self._unheard(place, refusal) from refusal
         replacing, link.standing = link.standing, link.ours
-        await self._respond(link, rendered, {"response_type": "in_channel", "replace_original": replacing})
+        how: Block = {"response_type": "in_channel", "replace_original": replacing}
+        await self._respond(link, rendered, {**how, **_below(asker)})
         return Posted(place, asker)
 
     def _unheard(self, place: Place, refusal: Failed) -> Failed:
@@ -190,9 +207,10 @@ class Outbound:
         """Say something to one person: by response_url, which works everywhere, else as an ephemeral message."""
         link = asker.response_url
         if link is not None and link.take(self._clock(), progress=False):
-            await self._respond(link, rendered, {"response_type": "ephemeral", "replace_original": False})
+            how: Block = {"response_type": "ephemeral", "replace_original": False}
+            await self._respond(link, rendered, {**how, **_below(asker)})
             return
-        to: Block = {"channel": place.channel, "user": asker.user}
+        to: Block = {"channel": place.channel, "user": asker.user, **_below(asker)}
         await self._with_words_alone(
             lambda content: self._web.call("chat.postEphemeral", {**content, **to}), rendered
         )
@@ -213,6 +231,11 @@ class Outbound:
                 raise
             log.error("Slack refused a reply's blocks (%s): posting its text alone", refusal.code)
             return await send({"text": rendered.text, "blocks": []})
+
+
+def _below(asker: Asker | None) -> Block:
+    """The thread that an answer goes into, if it goes into one."""
+    return {"thread_ts": asker.thread} if asker and asker.thread else {}
 
 
 class _Pace:

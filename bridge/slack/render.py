@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 
 from bridge.phrases import Code, Phrase, Translate, Value, phrase, plain
-from bridge.reply import Button, Buttons, Fields, File, Hint, Paragraph, Part, Quote, Reply, Table
+from bridge.reply import Button, Buttons, Fields, File, Heading, Hint, Paragraph, Part, Quote, Reply, Table
 from bridge.slack.markup import escape, one_line, visible
 from bridge.slack.runs import (
     Block,
@@ -22,29 +22,43 @@ from bridge.slack.runs import (
     value_runs,
 )
 
+DRILL_MARK = "drill."
+"""What stands before every `action_id` of a drill, so that no press ever means the other world."""
+DRILL_COLOUR = "🟧"
 RUN_ACTION = "imbridge.run"
 """How the `action_id` of every button begins that runs a command line."""
+SETTLE_ACTION = f"{RUN_ACTION}.settle"
+"""How it begins where the answer takes the place of the message that holds the button."""
+
+FILL_ACTION = "imbridge.form"
+"""How the `action_id` of every button begins that opens the form of a command line."""
 
 MOST_BLOCKS = 50
+MOST_VIEW_BLOCKS = 100
 MOST_ROWS = 100
 MOST_COLUMNS = 20
 MOST_BUTTONS = 25
 BUTTON_LABEL = 75
+HEADING = 150
 BUTTON_VALUE = 2_000
 MESSAGE_ROOM = 12_000
 """For all blocks but tables; Slack refuses somewhere above 13,200 and says nowhere how it counts."""
+VIEW_ROOM = 50_000
+"""A view holds 250 KB: so many characters are fewer, whatever they are and however they are escaped."""
 TABLE_ROOM = 9_500
 BLOCK_ROOM = 2_900
 TEXT_ROOM = 2_900
 CELL_ROOM = 400
 BLOCK_COST = 100
-BUTTONS_ROOM = MESSAGE_ROOM // 2
 NOTE_ROOM = 400
 
 _SEE_FILE = phrase("This is only the beginning: the whole is in the file {name}.", name=Code("reply.txt"))
+_SEE_ELSEWHERE = phrase("There is more than fits here: see it by the commands themselves.")
 _SEE_MESSAGE = phrase("… the rest is in the message itself.")
+_DRILL = phrase("DRILL: nobody of the app gets any of this")
 _EMPTY = phrase("(empty)")
 _COLON = phrase(": ")
+_LINE_BREAK, _NOTHING = Run("\n"), Run("–")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,8 @@ class Reader:
 
     locale: str
     translate: Translate
+    drill: bool = False
+    """Everything says, in words and colour, that it is none of it real."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +101,37 @@ class _Composed:
 def render(reply: Reply, reader: Reader) -> Rendered:
     """The reply as Slack shows it. Where it does not fit, the whole goes along as the file `reply.txt`."""
     files = tuple(part for part in reply.parts if isinstance(part, File))
-    composed = list(_Composer(reader.translate).parts(reply))
+    composer = _Composer(reader.translate, drill=reader.drill, files=not reply.private)
+    composed = list(composer.parts(reply))
     pieces = [piece for part in composed for piece in part.pieces]
     blocks = _fitting(pieces)
-    if len(blocks) < len(pieces):
+    is_cut = len(blocks) < len(pieces)
+    if is_cut:
         blocks.append(_context(_words(_SEE_FILE, reader.translate)).block)
+    if is_cut or composer.has_rows_left:
         files += (File("reply.txt", "\n".join(line for part in composed for line in part.lines())),)
     return Rendered(_text(composed, reader.translate), blocks, files)
 
 
-def _fitting(pieces: Sequence[_Piece]) -> list[Block]:
+def render_view(reply: Reply, reader: Reader) -> list[Block]:
+    """The reply as the blocks of a view, which holds no files; its tables become lines."""
+    composed = list(_Composer(reader.translate, tables=False).parts(reply))
+    pieces = [piece for part in composed for piece in part.pieces]
+    blocks = _fitting(pieces, MOST_VIEW_BLOCKS - 1, VIEW_ROOM)
+    if len(blocks) < len(pieces):
+        blocks.append(_context(_words(_SEE_ELSEWHERE, reader.translate)).block)
+    return blocks
+
+
+def _fitting(pieces: Sequence[_Piece], most: int = MOST_BLOCKS, whole: int = MESSAGE_ROOM) -> list[Block]:
     """What there is room for: buttons, then all else in order up to the first that finds none."""
     seated: set[int] = set()
-    blocks, room = MOST_BLOCKS - 1, BUTTONS_ROOM
+    blocks, room = most - 1, whole // 2
     for index, piece in enumerate(pieces):
         if piece.first and piece.cost <= room:
             seated.add(index)
             blocks, room = blocks - 1, room - piece.cost
-    room += MESSAGE_ROOM - BUTTONS_ROOM - NOTE_ROOM
+    room += whole - whole // 2 - NOTE_ROOM
     for index, piece in enumerate(pieces):
         if piece.first:
             continue
@@ -130,12 +159,21 @@ def _text(composed: Iterable[_Composed], translate: Translate) -> str:
 class _Composer:
     """Puts a reply's parts into blocks, numbering its buttons and remembering that a message holds one table."""
 
-    def __init__(self, translate: Translate) -> None:
+    def __init__(
+        self, translate: Translate, *, tables: bool = True, drill: bool = False, files: bool = False
+    ) -> None:
+        self.has_rows_left = False
         self._translate = translate
+        self._files = files
+        self._drill = drill
         self._buttons = count()
-        self._table_is_free = True
+        self._table_is_free = tables
 
     def parts(self, reply: Reply) -> Iterator[_Composed]:
+        if self._drill:
+            yield _sentence(
+                [Run(f"{DRILL_COLOUR} "), *runs(_DRILL, self._translate, "bold"), Run(f" {DRILL_COLOUR}")]
+            )
         yield _sentence(runs(reply.title, self._translate, "bold") or [Run("–", "bold")])
         for part in reply.parts:
             yield self._part(part)
@@ -144,6 +182,8 @@ class _Composer:
         match part:
             case Paragraph(words):
                 return _sentence(runs(words, self._translate))
+            case Heading(words):
+                return self._heading(words)
             case Hint(words):
                 return self._hint(words)
             case Quote(text):
@@ -158,22 +198,29 @@ class _Composer:
             case File(name):
                 return _sentence(runs(phrase("File: {name}", name=Code(name)), self._translate))
 
+    def _heading(self, words: Phrase) -> _Composed:
+        text = cut(_words(words, self._translate), HEADING) or "–"
+        block: Block = {"type": "header", "text": _plain_text(text, HEADING)}
+        return _Composed([_Piece(block, BLOCK_COST + measure(text))], lambda: (text,))
+
     def _hint(self, words: Phrase) -> _Composed:
         """Small and grey, unless it holds a moment, which only rich text shows in the reader's zone."""
         line = runs(words, self._translate)
         text = text_of(line)
-        if not text or measure(text) > BLOCK_ROOM or any(run.at is not None for run in line):
+        if not text or measure(text) > BLOCK_ROOM or not all(run.is_text for run in line):
             return _sentence(line)
         return _Composed([_context(text)], lambda: (text,))
 
     def _fields(self, rows: Iterable[tuple[Phrase, Value]]) -> _Composed:
         """One line each, in as few blocks as they need."""
-        colon = _words(_COLON, self._translate)
+        colon = Run(_words(_COLON, self._translate))
         flow: list[Run] = []
         for label, value in rows:
-            flow += [Run("\n")] if flow else []
+            if flow:
+                flow.append(_LINE_BREAK)
             flow += runs(label, self._translate, "bold")
-            flow += [Run(colon), *(value_runs(value, self._translate) or [Run("–")])]
+            flow.append(colon)
+            flow += value_runs(value, self._translate) or [_NOTHING]
         return _sentence(joined(flow))
 
     def _table(self, table: Table) -> _Composed:
@@ -189,11 +236,8 @@ class _Composer:
         }
         pieces = [_Piece(block, BLOCK_COST)]
         if left := len(table.rows) - len(rows):
-            more = phrase(
-                "{count} more row: narrow it with --limit, or --csv.",
-                plural="{count} more rows: narrow it with --limit, or --csv.",
-                count=left,
-            )
+            self.has_rows_left = self._files
+            more = _further_rows(left, in_file=self._files)
             pieces.append(_context(_words(more, self._translate)))
         return _Composed(pieces, partial(_table_lines, table, self._translate))
 
@@ -203,7 +247,7 @@ class _Composer:
         names = [runs(column, self._translate, "bold") for column in table.columns]
         flow: list[Run] = []
         for row in table.rows:
-            flow += [Run("\n")] if flow else []
+            flow += [_LINE_BREAK] if flow else []
             for index, (name, value) in enumerate(zip(names, row, strict=True)):
                 flow += [Run(" · ")] if index else []
                 flow += [*name, Run(colon), *value_runs(value, self._translate)]
@@ -227,12 +271,16 @@ class _Composer:
         label = _words(button.label, self._translate)
         element: Block = {
             "type": "button",
-            "action_id": f"{RUN_ACTION}.{next(self._buttons)}",
+            "action_id": f"{_action(button, drill=self._drill)}.{next(self._buttons)}",
             "text": _plain_text(label, BUTTON_LABEL),
             "value": button.line,
         }
         if button.danger:
             told = phrase("This can't be undone. It runs: {line}", line=Code(button.line))
+            if self._drill:
+                told = phrase(
+                    "This is a drill: nobody of the app notices. It runs: {line}", line=Code(button.line)
+                )
             element["style"] = "danger"
             element["confirm"] = {
                 "title": _plain_text(label, 100),
@@ -242,6 +290,26 @@ class _Composer:
                 "style": "danger",
             }
         return element
+
+
+def _further_rows(count: int, *, in_file: bool) -> Phrase:
+    if in_file:
+        return phrase(
+            "{count} more row: see the file {name}.",
+            plural="{count} more rows: see the file {name}.",
+            count=count,
+            name=Code("reply.txt"),
+        )
+    return phrase(
+        "{count} more row: narrow it with --limit, or --csv.",
+        plural="{count} more rows: narrow it with --limit, or --csv.",
+        count=count,
+    )
+
+
+def _action(button: Button, *, drill: bool) -> str:
+    action = FILL_ACTION if button.fills else SETTLE_ACTION if button.settles else RUN_ACTION
+    return f"{DRILL_MARK}{action}" if drill else action
 
 
 def _words(words: Phrase, translate: Translate) -> str:
@@ -287,9 +355,9 @@ def _typed(button: Button) -> Phrase:
 
 def _cell(line: list[Run]) -> tuple[Block, int]:
     """A table's cell and its characters; plain where nothing in it needs a style or the reader's zone."""
-    shown = line or [Run("–")]
-    size = sum([measure(run.text) for run in shown])
-    if len(shown) == 1 and shown[0].at is None and not shown[0].style:
+    shown = line or [_NOTHING]
+    size = sum([run.size for run in shown])
+    if len(shown) == 1 and shown[0].is_text and not shown[0].style:
         return {"type": "raw_text", "text": shown[0].text}, size
     section: Block = {"type": "rich_text_section", "elements": [run.element() for run in shown]}
     return {"type": "rich_text", "elements": [section]}, size
@@ -312,7 +380,7 @@ def _shortened(line: list[Run]) -> list[Run]:
     room = CELL_ROOM
     for index, run in enumerate(line):
         room -= measure(run.text)
-        if room < 0 and run.at is None:
+        if room < 0 and run.is_text:
             head, tail = split(run.text, room + measure(run.text))
             left = len(tail) + len(text_of(line[index + 1 :]))
             return [*line[:index], Run(f"{head}… (+{left})", run.style)]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import aiohttp
@@ -22,10 +23,20 @@ Answer = TypeVar("Answer")
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 CONNECT_TRIES = 3
+CHUNK_BYTES = 65_536
 LONGEST_WAIT = 120
 """Seconds of Retry-After that one call sits through, all its waits together."""
 IN_DOUBT = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Slack's own words for these: some of it may have been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Whose token it is, as `auth.test` says; what it may do (None: untold); and what time it is at Slack."""
+
+    identity: Mapping[str, Json]
+    scopes: frozenset[str] | None
+    date: str
 
 
 class SlackWeb:
@@ -64,6 +75,19 @@ class SlackWeb:
 
         return await self._patiently(method, send)
 
+    async def introduce(self) -> Introduction:
+        """What Slack says of the token itself."""
+
+        async def send() -> Introduction:
+            answer = await self.client().auth_test()
+            headers = {name.lower(): str(value) for name, value in answer.headers.items()}
+            granted = headers.get("x-oauth-scopes")
+            scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
+            identity = answer.data if isinstance(answer.data, dict) else {}
+            return Introduction(identity, scopes, headers.get("date", ""))
+
+        return await self._patiently("auth.test", send)
+
     async def respond(self, url: str, message: Mapping[str, Json]) -> None:
         """One post to a response_url. Slack answers `ok`, or a refusal that may well have status 200."""
 
@@ -75,14 +99,38 @@ class SlackWeb:
 
         await self._patiently("response_url", send)
 
-    async def upload(self, file: File, channel: str) -> None:
-        """Share a text file in a channel (scope `files:write`)."""
+    async def upload(self, file: File, channel: str, thread: str | None = None) -> None:
+        """Share a text file in a channel, or in a thread there (scope `files:write`)."""
 
         async def send() -> None:
             content = file.content.encode("utf-8", "replace") or b"\n"  # Slack takes no empty file
-            await self.client().files_upload_v2(filename=file.name, content=content, channel=channel)
+            await self.client().files_upload_v2(
+                filename=file.name, content=content, channel=channel, thread_ts=thread
+            )
 
         await self._patiently("files.upload", send)
+
+    async def download(self, url: str, most: int) -> bytes:
+        """A private file's content, cut after `most` bytes and one more (scope `files:read`).
+
+        The caller answers for the host: it is shown the token. Redirects are not followed, a page is no file.
+        """
+
+        async def send() -> bytes:
+            headers = {"Authorization": f"Bearer {self.token}"}
+            async with self._open().get(url, headers=headers, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise _RefusedError("", response.status, response.headers)
+                if response.content_type == "text/html":
+                    raise _RefusedError("sign_in", response.status, response.headers)
+                content = bytearray()
+                async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                    content += chunk
+                    if len(content) > most:
+                        break
+                return bytes(content[: most + 1])
+
+        return await self._patiently("files", send)
 
     async def close(self) -> None:
         """End the session; a later call opens another."""

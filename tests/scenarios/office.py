@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,34 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 import handlers
+from bridge.approvals import Approvals
 from bridge.audiences import Audiences
 from bridge.authority import Authority
+from bridge.background import Background
 from bridge.clock import now_ms
 from bridge.commands import Command, Registry
 from bridge.config import AppSettings
-from bridge.context import Defaults, Services, Tell
+from bridge.context import Context, Defaults, Services, Tell
 from bridge.conversations import Conversations
 from bridge.cron import Schedule
+from bridge.database.audit import AuditLog
 from bridge.database.engine import Database
+from bridge.database.freezing import Freezing
 from bridge.database.ledger import Ledger
+from bridge.database.posts import PostStore
+from bridge.database.proposals import ProposalStore
 from bridge.database.requests import Requests
 from bridge.database.schedules import ScheduleStore
 from bridge.delivery import Deliveries, Pace
 from bridge.dispatch import Dispatcher
-from bridge.invocation import Invocation, Place
+from bridge.invocation import Invocation
 from bridge.locale import translation
 from bridge.lookup import Patience
 from bridge.metrics import Metrics
+from bridge.outbox import Outbox
 from bridge.playground.model import App, Channel, Message, User
 from bridge.playground.workspace import Workspace
-from bridge.realtime.client import Credentials, Effort, RealtimeClient
+from bridge.realtime.client import Credentials, Effort, Endpoint, RealtimeClient
 from bridge.realtime.limits import BUSINESS, Plan
 from bridge.realtime.pacing import Meter
 from bridge.reply import Reply
@@ -49,10 +56,16 @@ from bridge.server.settings import ServerSettings
 from bridge.server.tables import pushes
 from bridge.slack.answer import Deadlines
 from bridge.slack.door import SlackDoor
+from bridge.slack.files import Files
+from bridge.slack.home import Homes
 from bridge.slack.inbound import Inbound, Slack
+from bridge.slack.letters import Letters
+from bridge.slack.modals import Forms
 from bridge.slack.outbound import Outbound
 from bridge.slack.people import People
 from bridge.slack.web import SlackWeb
+from bridge.watch import Watches
+from handlers.home import home
 from tests.unit.playground.stage import SCOPES, serving
 
 PEOPLE = {"mia": "U0MIA00001", "ben": "U0BEN00001", "gus": "U0GUS00001"}
@@ -81,6 +94,11 @@ class Setup:
     access: str | Mapping[str, object] | None = "open"
     plan: Plan = BUSINESS
     patience_seconds: float = 10.0
+    window_ms: int = 0
+    pace: Pace = AT_ONCE
+    progress_after: float = 5.0
+    progress_every: float = 2.0
+    deadlines: Deadlines = UNHURRIED
 
 
 class Line(httpx.AsyncBaseTransport):
@@ -122,6 +140,10 @@ class Office:
         outcome = await self.workspace.command(self._speaker, channel, line, **how)
         assert outcome.error is None, outcome.error
         return outcome.text
+
+    def begins(self, person: str) -> None:
+        """What is heard from here on answers this person."""
+        self._speaker, self._since = PEOPLE[person], self.workspace.position
 
     async def heard(self, *words: str, to_all: bool = True) -> Message:
         """The answer to what was said last holds all these words, and was for all, or for the speaker alone."""
@@ -252,13 +274,28 @@ async def opened(folder: Path, setup: Setup = Setup()) -> AsyncIterator[Office]:
         outbound = Outbound(web, settings.slack.locale, translation)
         slack = Slack(web, outbound, People.of(settings, web, outbound))
         parts.push_async_callback(slack.people.close)
-        dispatch = await _dispatch(parts, folder, setup, line, slack, settings)
-        inbound = Inbound(dispatch, slack, settings.slack, deadlines=UNHURRIED)
+        services, dispatch = await _dispatch(parts, folder, setup, line, slack, settings)
+
+        async def at_home(invocation: Invocation) -> Reply:
+            return await home(Context.of(services, invocation, untold))
+
+        homes = Homes(at_home, web, outbound, slack.people, sleep=hurried)
+        slack = replace(slack, forms=Forms(services, web, outbound, slack.people), homes=homes)
+        inbound = Inbound(dispatch, slack, settings.slack, deadlines=setup.deadlines)
         parts.push_async_callback(inbound.drain)
         door.app = Starlette(routes=[Route("/slack/events", SlackDoor(inbound.app, app.signing_secret))])
         office = Office(workspace, inbound, line, control)
         parts.push_async_callback(office.door.aclose)
         yield office
+
+
+async def untold(_: Reply) -> None:
+    """A Home shows no progress."""
+
+
+async def hurried(_: float) -> None:
+    """What has to wait goes on at once."""
+    await asyncio.sleep(0)
 
 
 def _settings(setup: Setup, app: App) -> AppSettings:
@@ -274,10 +311,10 @@ def _settings(setup: Setup, app: App) -> AppSettings:
 
 async def _dispatch(
     parts: AsyncExitStack, folder: Path, setup: Setup, line: Line, slack: Slack, settings: AppSettings
-) -> Dispatcher:
-    http = await parts.enter_async_context(httpx.AsyncClient(transport=line, base_url="http://service.test"))
+) -> tuple[Services, Dispatcher]:
+    service = await parts.enter_async_context(Endpoint("http://service.test", line))
     effort = Effort(exchange_seconds=setup.patience_seconds, read_backoff_seconds=0.0)
-    realtime = RealtimeClient(http, setup.credentials, pacer=Meter(setup.plan), effort=effort)
+    realtime = RealtimeClient(service, setup.credentials, pacer=Meter(setup.plan), effort=effort)
     database = await Database.open(f"sqlite:///{folder}/imbridge.db")
     parts.push_async_callback(database.close)
     ledger = Ledger(database, "office")
@@ -286,30 +323,65 @@ async def _dispatch(
     async def read(path: str) -> str:
         return await asyncio.to_thread(Path(path).read_text, encoding="utf-8-sig")
 
-    async def post(place: Place, reply: Reply, key: str) -> None:
-        await slack.outbound.post(place, reply)
+    letters = Letters(slack.outbound)
+    outbox = Outbox(PostStore(database, "office"), letters)
+    posting = asyncio.create_task(outbox.work())
+    parts.push_async_callback(_stopped, posting)
+    watches = Watches(outbox.post, letters.show, setup.progress_after, setup.progress_every)
 
     async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
         return await dispatcher(invocation, tell)
 
-    schedules = Schedules(ScheduleStore(database, "office"), dispatch, post, find=slack.people.owner)
+    schedules = Schedules(ScheduleStore(database, "office"), dispatch, watches.over, find=slack.people.owner)
     registry = Registry.of((*handlers.COMMANDS, *setup.commands))
-    conversations, audiences = Conversations(realtime, setup.aliases), Audiences(setup.lists, read)
+    conversations, audiences = (
+        Conversations(realtime, setup.aliases),
+        Audiences(setup.lists, read, Files(slack.web).fetch),
+    )
+    authority = Authority(policy_of(settings, registry), registry, conversations, audiences)
+    deliveries = Deliveries(ledger, realtime, pace=setup.pace)
+    freezing = Freezing(database, ledger)
+    audit = AuditLog(database, "office")
+    parts.push_async_callback(audit.finish)
+    approvals = Approvals(
+        store=ProposalStore(database),
+        ledger=ledger,
+        deliveries=deliveries,
+        authority=authority,
+        registry=registry,
+        background=Background(realtime, ledger, schedules, now_ms),
+        freezer=freezing,
+        dispatch=dispatch,
+        find=slack.people.owner,
+        post=outbox.post,
+        clock=now_ms,
+        window_ms=setup.window_ms,
+    )
     services = Services(
         realtime=realtime,
         conversations=conversations,
-        deliveries=Deliveries(ledger, realtime, pace=AT_ONCE),
+        deliveries=deliveries,
         schedules=schedules,
         audiences=audiences,
         registry=registry,
-        authority=Authority(policy_of(settings, registry), registry, conversations, audiences),
+        authority=authority,
+        approvals=approvals,
+        freezer=freezing,
+        audit=audit,
         defaults=setup.defaults,
         clock=now_ms,
     )
     dispatcher = Dispatcher(services, Requests(database), Metrics())
+    taking_over = asyncio.create_task(deliveries.take_over(watches.over))
+    parts.push_async_callback(_stopped, taking_over)
     await schedules.start(setup.schedules)
     parts.push_async_callback(schedules.close)
-    return dispatcher
+    return services, dispatcher
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _furnish(workspace: Workspace) -> None:

@@ -84,7 +84,7 @@ async def test_a_named_list_or_a_file_beside_the_settings_is_notified(tmp_path: 
         ("--to-list gone", ["gone can't be read: No such file"]),
         ("--to-list none", ["names nobody"]),
         ("--to-list latin", ["is no UTF-8 text"]),
-        ("--to-file vips.csv", ["--to-file is for the terminal", "--to-list NAME"]),
+        ("--to-file vips.csv", ["vips.csv does not lead to Slack", "Upload it in this channel"]),
     ],
 )
 async def test_an_audience_that_can_not_be_used_reaches_nobody(

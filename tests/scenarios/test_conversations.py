@@ -52,7 +52,7 @@ async def test_conversations_are_listed_by_kind_name_member_and_query(office: Of
 async def test_a_full_page_says_how_to_see_more(office: Office) -> None:
     for name in ("One", "Two"):
         await office.says("mia", "#ops", f"/im conv create {name}")
-    assert "--skip 1" in await office.says("mia", "#ops", "/im conv list --limit 1")
+    assert "Next page" in await office.says("mia", "#ops", "/im conv list --limit 1")
     assert "--skip" not in await office.says("mia", "#ops", "/im conv list --limit 3")
 
 

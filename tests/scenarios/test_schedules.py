@@ -154,8 +154,10 @@ async def test_one_that_was_missed_asks_and_does_what_is_answered(
     async with opened(tmp_path, setup) as office:
         question = await office.workspace.heard(lambda message: label in message.shown, OPS)
         assert await office.texts("News") == []
+        lines = {element["text"]["text"]: element["value"] for _, element in question.elements}
         await office.presses("ben", question, label)
-        await office.heard(heard)
-        await office.presses("mia", question, label)
+        answer = await office.heard(heard)
+        assert answer.ts == question.ts
+        await office.says("mia", "#ops", f"/im {lines[label]}")
         await office.heard("Nobody has to decide", to_all=False)
         assert await office.texts("News") == said

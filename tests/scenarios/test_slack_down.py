@@ -14,7 +14,7 @@ from bridge.invocation import Place
 from bridge.outbox import Outbox
 from bridge.phrases import phrase
 from bridge.playground.model import Message
-from bridge.reply import Button, Buttons, File, Reply
+from bridge.reply import Button, Buttons, File, Reply, Tone
 from bridge.slack.answer import Answer, Deadlines
 from bridge.slack.asker import Asker
 from bridge.slack.letters import Letters
@@ -25,6 +25,7 @@ from tests.unit.playground.stage import NEWS, SECRET, TOM
 RESULT = Reply(
     phrase("Sent: “{text}”", text="周六有晚会！"), (Buttons((Button(phrase("Look"), "delivery show d1"),)),)
 )
+QUESTION = Reply(phrase("Unknown: “{text}”", text="周六有晚会！"), tone=Tone.DOUBT, key="delivery:d1:7")
 DOWN: list[dict[str, Any]] = [
     {"status": 503, "times": 3},
     {"status": 429, "retry_after": 600, "times": 3},
@@ -97,6 +98,30 @@ async def test_a_late_answer_to_a_command_is_kept_as_well(tmp_path: Path) -> Non
         await answer.follow(asyncio.create_task(work()))
         message = await on.workspace.heard(lambda message: message.shown.startswith("Sent: “周六有晚会！”"))
         assert there(on) == [message]
+
+
+async def test_a_question_that_was_asked_is_not_asked_again_by_another_process(tmp_path: Path) -> None:
+    """SIGKILL after the question stands in the channel: whoever takes the delivery over asks under the same key."""
+    async with stage() as on, outbox(on, tmp_path) as box:
+        here = Place(on.workspace.team.id, NEWS)
+        answer = Answer("a1", on.outbound, here, Asker(TOM), Deadlines(progress_every=0), box.post)
+        go_on = asyncio.Event()
+
+        async def work() -> Reply:
+            await answer.tell(Reply(phrase("Sending: “周六有晚会！”"), tone=Tone.WORKING))
+            await go_on.wait()
+            return QUESTION
+
+        following = asyncio.create_task(answer.follow(asyncio.create_task(work())))
+        progress = await on.workspace.heard(lambda message: message.shown.startswith("Sending"))
+        go_on.set()
+        await following
+        asked = await on.workspace.heard(lambda message: message.shown.startswith("Unknown"))
+        assert asked.ts == progress.ts
+        await box.post(here, QUESTION, QUESTION.key_in(NEWS, "another"))
+        await box.post(here, Reply(phrase("Afterwards")), "afterwards")
+        await on.workspace.heard(lambda message: message.shown.startswith("Afterwards"))
+        assert [each.shown.split()[0] for each in there(on)] == ["Unknown:", "Afterwards"]
 
 
 async def test_a_channel_that_refuses_the_bot_is_not_asked_again(

@@ -278,8 +278,9 @@ async def test_what_slack_did_not_sign_is_turned_away(spoilt: str) -> None:
         assert on.dispatch.asked == []
 
 
-async def test_a_request_delivered_again_is_answered_empty_and_acts_once() -> None:
-    async with stage() as on:
+@pytest.mark.parametrize("sockets", [False, True], ids=["http", "socket mode"])
+async def test_a_request_delivered_again_is_answered_empty_and_acts_once(sockets: bool) -> None:
+    async with stage(sockets=sockets) as on:
         await on.workspace.command(TOM, NEWS, "/im conv list")
         for fresh in (False, True):
             again = await on.workspace.redeliver(fresh=fresh)

@@ -278,3 +278,20 @@ def test_a_fact_that_throws_denies(fact: str) -> None:
 )
 def test_a_single_condition_that_does_not_hold_denies(changed: dict[str, Any]) -> None:
     assert notified(**changed).verdict is Verdict.DENIED
+
+
+# Drills
+
+
+@pytest.mark.parametrize(
+    ("done", "verdict"),
+    [(None, Verdict.DENIED), (9_000, Verdict.ALLOWED), (4_000, Verdict.DENIED)],
+    ids=["never", "lately", "long ago"],
+)
+def test_a_rule_may_want_a_drill_first(done: int | None, verdict: Verdict) -> None:
+    policy = Policy((Rule("tried", frozenset({EVERYTHING}), drilled=5_000),))
+    broadcast = COMMANDS["broadcast"]
+    invocation = Invocation("1", "r", person(Standing.MEMBER), Place("T1", "C1"), Trigger.SLASH, 10_000)
+    request = Asked(broadcast, invocation, {"conv": "news", "text": "hi"}, Found(drilled=done))
+    assert decide(policy, request).verdict is verdict
+    assert decide(policy, replace(request, command=COMMANDS["conv list"])).verdict is Verdict.ALLOWED

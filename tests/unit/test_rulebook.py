@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import handlers
-from bridge.access import OPEN, UNSET, Verdict
 from bridge.commands import Registry
 from bridge.config import load
 from bridge.errors import BadConfiguration
+from bridge.policy import OPEN, UNSET, Verdict
 from bridge.rulebook import policy_of
 
 REGISTRY = Registry.of(handlers.COMMANDS)

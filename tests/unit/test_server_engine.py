@@ -5,7 +5,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import ColumnElement, String, bindparam, column, func, literal, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    column,
+    func,
+    literal,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from bridge.server.engine import Engine
@@ -102,3 +113,26 @@ async def test_a_statement_that_takes_too_long_is_interrupted_and_its_connection
         assert [row.one for row in one] == [1]
     finally:
         await engine.close()
+
+
+async def test_a_whole_transaction_is_kept_when_its_work_ends_and_undone_when_it_raises(
+    engine: Engine,
+) -> None:
+    def sink(connection: Connection) -> None:
+        connection.execute(ADD)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        await engine.transact(sink)
+    added = await asyncio.gather(
+        *(engine.transact(lambda connection: connection.execute(ADD).rowcount) for _ in range(5)),
+        _add(engine),
+    )
+    assert added == [1, 1, 1, 1, 1, None]
+    async with engine.read() as connection:
+        assert (await connection.execute(COUNT)).scalar_one() == 6
+
+
+async def _add(engine: Engine) -> None:
+    async with engine.write() as connection:
+        await connection.execute(ADD)

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.clock import now_ms
 from bridge.commands import Registry
+from bridge.context import Tell
 from bridge.cron import Fire, FireState, Schedule
 from bridge.database.engine import Database
 from bridge.database.leases import Lease
@@ -17,8 +18,8 @@ from bridge.errors import BadConfiguration, Refused
 from bridge.grammar import split
 from bridge.invocation import Actor, Invocation, Place, Trigger
 from bridge.parse import understand
-from bridge.phrases import plain
-from bridge.reply import Buttons, Hint, Reply
+from bridge.phrases import phrase, plain
+from bridge.reply import Buttons, Hint, Reply, Tone
 from bridge.schedule import Schedules
 from bridge.values import Reading
 from bridge.watch import unwatched
@@ -363,3 +364,48 @@ async def test_a_fire_of_a_living_process_is_left_alone(replica: Make, database:
     assert len(await busy.store.take_over(())) == 1
     await lease.release()
     assert len(await other.store.take_over(())) == 1
+
+
+# What another process carries on
+
+
+class Kept(ScheduleStore):
+    """A store that says when a fire is done."""
+
+    done: asyncio.Event
+
+    async def settle(self, fire: Fire, state: FireState, *, of: FireState) -> bool:
+        settled = await super().settle(fire, state, of=of)
+        self.done.set()
+        return settled
+
+
+@pytest.mark.parametrize(
+    ("reply", "keys"),
+    [
+        (Reply(phrase("Sending"), tone=Tone.WORKING), []),
+        (Reply(phrase("Being looked up"), tone=Tone.DOUBT), []),
+        (Reply(phrase("Unknown"), tone=Tone.DOUBT, key="delivery:d1:7"), ["delivery:d1:7:C1"]),
+        (Reply(phrase("Sent"), key="delivery:d1:7"), ["delivery:d1:7:C1"]),
+    ],
+)
+async def test_the_result_of_a_delivery_has_one_key_whoever_tells_it_and_what_goes_on_is_told_by_who_carries_it(
+    replica: Make, database: Database, reply: Reply, keys: list[str]
+) -> None:
+    """The fire was taken over, and so was its delivery: either may be the first to tell."""
+    one = replica("one", before_the_minute(200))
+    posted: list[str] = []
+
+    async def post(place: Place, reply: Reply, key: str) -> None:
+        posted.append(key)
+
+    async def dispatch(invocation: Invocation, tell: Tell) -> Reply:
+        return reply
+
+    store = Kept(database, "one", one.clock)
+    store.done = asyncio.Event()
+    one.schedules = Schedules(store, dispatch, unwatched(post), one.clock)
+    await one.schedules.start([minutely()])
+    async with asyncio.timeout(10):
+        await store.done.wait()
+    assert posted == keys

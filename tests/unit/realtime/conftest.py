@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from bridge.realtime.client import Credentials, Effort, RealtimeClient
+from bridge.realtime.client import Credentials, Effort, Endpoint, RealtimeClient
 from bridge.realtime.pacing import Pacer
 
 CREDENTIALS = Credentials("app-0123", app_key="the-app-key", master_key="the-master-key")
@@ -43,21 +43,17 @@ Scripted = Callable[..., tuple[RealtimeClient, Script]]
 
 
 @pytest.fixture
-async def scripted() -> AsyncIterator[Scripted]:
+def scripted() -> Scripted:
     """Makes a client that gets the given answers: JSON values, responses or exceptions."""
-    opened: list[httpx.AsyncClient] = []
 
     def make(
         *answers: object, effort: Effort = QUICK, pacer: Pacer | None = None
     ) -> tuple[RealtimeClient, Script]:
         script = Script([_response(answer) for answer in answers])
-        http = httpx.AsyncClient(base_url="https://im.example", transport=httpx.MockTransport(script))
-        opened.append(http)
-        return RealtimeClient(http, CREDENTIALS, effort=effort, pacer=pacer), script
+        service = Endpoint("https://im.example", httpx.MockTransport(script))
+        return RealtimeClient(service, CREDENTIALS, effort=effort, pacer=pacer), script
 
-    yield make
-    for http in opened:
-        await http.aclose()
+    return make
 
 
 def _response(answer: object) -> httpx.Response | Exception:

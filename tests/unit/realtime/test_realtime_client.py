@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.realtime.client import Credentials, Effort, RealtimeClient
+from bridge.realtime.client import Credentials, Effort, Endpoint, RealtimeClient
 from bridge.realtime.content import Text
 from bridge.realtime.errors import NotSent, Rejected, Unavailable, Unknown
 from bridge.realtime.history import Everything
@@ -38,8 +38,8 @@ class Gate(httpx.AsyncBaseTransport):
 
 async def test_no_more_calls_are_under_way_than_allowed() -> None:
     gate = Gate()
-    async with httpx.AsyncClient(base_url="https://im.example", transport=gate) as http:
-        client = RealtimeClient(http, Credentials("a"), effort=Effort(concurrency=3))
+    async with Endpoint("https://im.example", gate) as service:
+        client = RealtimeClient(service, Credentials("a"), effort=Effort(concurrency=3))
         calls = [asyncio.create_task(client.unread_count("a")) for _ in range(9)]
         for _ in range(3):
             await gate.arrived.acquire()
@@ -50,9 +50,9 @@ async def test_no_more_calls_are_under_way_than_allowed() -> None:
 
 async def test_a_call_that_finds_no_place_in_time_was_not_sent() -> None:
     gate = Gate()
-    async with httpx.AsyncClient(base_url="https://im.example", transport=gate) as http:
+    async with Endpoint("https://im.example", gate) as service:
         effort = Effort(concurrency=1, queue_seconds=0.01, read_attempts=1)
-        client = RealtimeClient(http, Credentials("a"), effort=effort)
+        client = RealtimeClient(service, Credentials("a"), effort=effort)
         first = asyncio.create_task(client.unread_count("a"))
         await gate.arrived.acquire()
         with pytest.raises(NotSent, match="under way"):
@@ -65,9 +65,9 @@ async def test_a_call_that_finds_no_place_in_time_was_not_sent() -> None:
 
 async def test_a_call_without_an_answer_in_time_is_unknown_and_gives_its_place_back() -> None:
     gate = Gate()
-    async with httpx.AsyncClient(base_url="https://im.example", transport=gate) as http:
+    async with Endpoint("https://im.example", gate) as service:
         effort = Effort(concurrency=1, exchange_seconds=0.01, read_attempts=1)
-        client = RealtimeClient(http, Credentials("a"), effort=effort)
+        client = RealtimeClient(service, Credentials("a"), effort=effort)
         with pytest.raises(Unknown):
             await client.kick("a")
         with pytest.raises(Unavailable):
@@ -79,8 +79,8 @@ async def test_a_call_without_an_answer_in_time_is_unknown_and_gives_its_place_b
 
 async def test_a_cancelled_call_gives_its_place_back() -> None:
     gate = Gate()
-    async with httpx.AsyncClient(base_url="https://im.example", transport=gate) as http:
-        client = RealtimeClient(http, Credentials("a"), effort=Effort(concurrency=1))
+    async with Endpoint("https://im.example", gate) as service:
+        client = RealtimeClient(service, Credentials("a"), effort=Effort(concurrency=1))
         call = asyncio.create_task(client.unread_count("a"))
         await gate.arrived.acquire()
         call.cancel()
@@ -123,8 +123,8 @@ async def test_an_embedded_service_is_reached_through_its_asgi_app() -> None:
         await send({"type": "http.response.body", "body": b'{"msg-id":"M","timestamp":7}'})
 
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(base_url="http://embedded", transport=transport) as http:
-        client = RealtimeClient(http, Credentials("a", master_key="m"))
+    async with Endpoint("http://embedded", transport) as service:
+        client = RealtimeClient(service, Credentials("a", master_key="m"))
         await client.edit_message(NORMAL, MessageKey("a/b+c", 1, "tom"), Text("x"))
     assert seen[0][0] == b"/1.2/rtm/conversations/C/messages/a%2Fb%2Bc"
     assert seen[0][1][b"x-lc-key"] == b"m,master"

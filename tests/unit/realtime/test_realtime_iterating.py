@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.realtime.client import Credentials, RealtimeClient
+from bridge.realtime.client import Credentials, Endpoint, RealtimeClient
 from bridge.realtime.content import Text
 from bridge.realtime.history import Everything, HistoryRange, InConversation
 from bridge.realtime.models import (
@@ -35,8 +35,8 @@ class Book:
 
 
 async def reading(book: Callable[[httpx.Request], httpx.Response]) -> RealtimeClient:
-    http = httpx.AsyncClient(base_url="https://im.example", transport=httpx.MockTransport(book))
-    return RealtimeClient(http, Credentials("a", master_key="m"))
+    service = Endpoint("https://im.example", httpx.MockTransport(book))
+    return RealtimeClient(service, Credentials("a", master_key="m"))
 
 
 async def ids(messages: AsyncIterator[Any]) -> list[str]:

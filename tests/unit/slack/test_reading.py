@@ -1,7 +1,7 @@
 """What Slack's payloads are read as."""
 
 from bridge.invocation import Place, Trigger
-from bridge.slack.arrivals import Arrival, read, teams
+from bridge.slack.arrivals import Arrival, key, read, teams
 from bridge.slack.asker import ResponseUrl
 
 COMMAND = {
@@ -26,7 +26,7 @@ PRESS = {
 
 
 def test_a_command_is_read_with_its_marks_turned_back() -> None:
-    assert read(COMMAND, "/im", "signature", 5) == Arrival(
+    assert read(COMMAND, "/im", "1.2.3", 5) == Arrival(
         user="U1",
         name="tom",
         teams=frozenset({"T1"}),
@@ -40,7 +40,7 @@ def test_a_command_is_read_with_its_marks_turned_back() -> None:
 
 
 def test_a_press_runs_the_buttons_value_untouched() -> None:
-    arrival = read(PRESS, "/im", "signature", 5)
+    arrival = read(PRESS, "/im", "1.2.3", 5)
     assert arrival is not None
     assert arrival.line == "approve 1 &amp; go"
     assert arrival.trigger is Trigger.BUTTON
@@ -50,15 +50,21 @@ def test_a_press_runs_the_buttons_value_untouched() -> None:
 
 
 def test_a_press_outside_any_channel_is_answered_to_the_presser() -> None:
-    arrival = read({**PRESS, "channel": None, "container": {"type": "view"}}, "/im", "signature", 5)
+    arrival = read({**PRESS, "channel": None, "container": {"type": "view"}}, "/im", "1.2.3", 5)
     assert arrival is not None
     assert arrival.place == Place("T1", "U1")
 
 
-def test_without_a_trigger_id_the_signature_tells_requests_apart() -> None:
-    arrival = read({**COMMAND, "trigger_id": ""}, "/im", "v0=abc", 5)
-    assert arrival is not None
-    assert arrival.request == "v0=abc"
+SIGNED = {"x-slack-signature": ["v0=abc"]}
+ENVELOPED = {"x-slack-envelope-id": ["e-1"]}
+
+
+def test_a_request_has_the_same_key_whenever_and_wherever_it_is_delivered() -> None:
+    assert key(COMMAND, SIGNED) == key(COMMAND, ENVELOPED) == "1.2.3"
+    assert key({"type": "event_callback", "event_id": "Ev1"}, SIGNED) == "Ev1"
+    bare = {**COMMAND, "trigger_id": ""}
+    assert (key(bare, SIGNED), key(bare, ENVELOPED)) == ("v0=abc", "e-1")
+    assert key(bare, {}) != key(bare, {})
 
 
 def test_other_requests_are_not_ours() -> None:

@@ -4,16 +4,32 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block as SdkBlock
+from slack_sdk.models.views import View as SdkView
 
 from bridge.errors import Failed
-from bridge.phrases import Code, Moment, english, phrase
-from bridge.playground.blocks import refuse_message
-from bridge.reply import Button, Buttons, Fields, File, Hint, Paragraph, Part, Quote, Reply, Table, Tone
+from bridge.phrases import Code, Link, Moment, english, phrase
+from bridge.playground.blocks import refuse_message, view_faults
+from bridge.reply import (
+    Button,
+    Buttons,
+    Fields,
+    File,
+    Heading,
+    Hint,
+    Paragraph,
+    Part,
+    Quote,
+    Reply,
+    Table,
+    Tone,
+)
+from bridge.slack.home import home_view
 from bridge.slack.markup import visible
-from bridge.slack.render import Reader, Rendered, render
+from bridge.slack.render import Reader, Rendered, render, render_view
 
 ENGLISH = Reader("en", english)
 HOSTILE = "`*_~ <!channel> <@U1> &amp; \u202egnorw\u202c\n• Sent to everyone\r\n```"
@@ -120,7 +136,16 @@ def test_rows_beyond_a_table_are_counted() -> None:
     rows = tuple((str(number),) for number in range(136))
     rendered = said(Table((phrase("Number"),), rows))
     assert len(drawn(rendered)[1]["rows"]) == 100
+    assert list(texts(rendered.blocks[2])) == ["37 more rows: see the file reply.txt."]
+    (file,) = rendered.files
+    assert file.content.splitlines()[-1] == "135"
+
+
+def test_rows_beyond_a_table_that_one_person_sees_are_counted_for_they_get_no_file() -> None:
+    table = Table((phrase("Number"),), tuple((str(number),) for number in range(136)))
+    rendered = render(Reply(phrase("Done"), (table,), private=True), ENGLISH)
     assert list(texts(rendered.blocks[2])) == ["37 more rows: narrow it with --limit, or --csv."]
+    assert rendered.files == ()
 
 
 def test_a_long_cell_says_how_much_of_it_is_missing() -> None:
@@ -197,6 +222,44 @@ def test_a_hint_with_a_moment_shows_it_in_the_readers_zone() -> None:
     assert said(Hint(phrase("Again at {at}", at=Moment(0)))).blocks[1]["type"] == "rich_text"
 
 
+def test_a_link_is_read_as_its_words_and_followed_to_its_address() -> None:
+    words = phrase("[image] {link}", link=Link("https://files.test/a%20cat.png?a=1&b=2", "cat <1>"))
+    rendered = said(Paragraph(words))
+    assert drawn(rendered)[1]["elements"][0]["elements"] == [
+        {"type": "text", "text": "[image] "},
+        {"type": "link", "url": "https://files.test/a%20cat.png?a=1&b=2", "text": "cat <1>"},
+    ]
+    assert "cat &lt;1&gt; https://files.test/a%20cat.png?a=1&amp;b=2" in rendered.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "https://", "https://a b", "https://a|b>", "slack://open", "http://x\u202e", ""],
+)
+def test_an_address_that_is_none_is_there_to_be_read(url: str) -> None:
+    shown = said(Paragraph(phrase("{link}", link=Link(url, "cat")))).blocks[1]
+    assert "'link'" not in str(shown)
+    assert "cat" in str(shown)
+
+
+def test_a_button_that_fills_opens_a_form() -> None:
+    (button,) = drawn(said(Buttons((Button(phrase("Broadcast"), "broadcast", fills=True),))))[1]["elements"]
+    assert button["action_id"] == "imbridge.form.0"
+    assert button["value"] == "broadcast"
+
+
+def test_a_view_holds_no_table_and_names_what_its_parts_are_about() -> None:
+    table = Table((phrase("Id"), phrase("Name")), (("1", "Tom"), ("2", "Jerry")))
+    blocks: Any = render_view(Reply(phrase("Home"), (Heading(phrase("Users")), table)), ENGLISH)
+    assert [block["type"] for block in blocks] == ["rich_text", "header", "rich_text"]
+    assert "".join(texts(blocks[2])) == "Id: 1 · Name: Tom\nId: 2 · Name: Jerry"
+
+
+def test_a_view_that_holds_not_all_says_so() -> None:
+    blocks = render_view(Reply(phrase("Home"), (Quote("x" * 5_000),) * 60), ENGLISH)
+    assert list(texts(blocks[-1])) == ["There is more than fits here: see it by the commands themselves."]
+
+
 # -- Any reply at all ------------------------------------------------------------------------------------------------
 
 foreign = st.one_of(
@@ -206,7 +269,12 @@ foreign = st.one_of(
     st.text(st.characters(), max_size=60),
 )
 simple = st.one_of(
-    foreign, st.integers(), st.floats(), foreign.map(Code), st.integers(-(10**15), 10**18).map(Moment)
+    foreign,
+    st.integers(),
+    st.floats(),
+    foreign.map(Code),
+    st.integers(-(10**15), 10**18).map(Moment),
+    st.builds(Link, st.one_of(foreign, st.just("https://files.test/" + "x" * 980)), foreign),
 )
 phrases = st.one_of(
     st.just(phrase("Done")),
@@ -228,10 +296,13 @@ def tables(draw: st.DrawFn) -> Table:
 
 buttons = st.builds(
     Buttons,
-    st.lists(st.builds(Button, phrases, foreign, st.booleans()), max_size=60).map(tuple),
+    st.lists(
+        st.builds(Button, phrases, foreign, st.booleans(), st.booleans(), st.booleans()), max_size=60
+    ).map(tuple),
 )
 parts = st.one_of(
     st.builds(Paragraph, phrases),
+    st.builds(Heading, phrases),
     st.builds(Hint, phrases),
     st.builds(Quote, foreign),
     st.builds(Fields, st.lists(st.tuples(phrases, values), max_size=60).map(tuple)),
@@ -271,6 +342,22 @@ def test_no_reply_lets_foreign_text_act(reply: Reply) -> None:
     assert "mrkdwn" not in json.dumps([block["type"] for block in rendered.blocks])
     for text in texts(rendered.blocks):
         assert text == visible(text)
+
+
+@given(replies)
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+def test_no_home_breaks_a_limit_of_slacks(reply: Reply) -> None:
+    view: Any = home_view(reply, ENGLISH)
+    assert view_faults(view) == []
+    assert len(json.dumps(view, ensure_ascii=False).encode()) <= 250_000
+    parsed: Any = SdkView(**view)
+    parsed.validate_json()
+    for block in view["blocks"]:
+        parsed = SdkBlock.parse(dict(block))
+        parsed.validate_json()
+        assert "mrkdwn" not in json.dumps(block["type"])
 
 
 @given(st.lists(foreign, min_size=1, max_size=40))
