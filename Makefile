@@ -62,7 +62,7 @@ browser: $(DEVELOPMENT) chromium ## the playground page in Chromium
 crash: $(DEVELOPMENT) ## killed at random moments two hundred times; takes minutes (make test: twenty times)
 	CRASH_KILLS=200 $(PYTEST) tests/crash -s
 
-fuzz: $(DEVELOPMENT) ## two hundred thousand hostile calls to the messaging server, a hundred thousand lines typed; takes half an hour
+fuzz: $(DEVELOPMENT) ## two hundred thousand hostile calls to the messaging server, a hundred thousand lines typed; takes twenty minutes
 	FUZZ_EXAMPLES=150 $(PYTEST) tests/contract/test_fuzz.py --timeout 900
 	TYPING_EXAMPLES=25000 $(PYTEST) tests/unit/test_typing.py --timeout 1800
 

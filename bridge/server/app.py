@@ -3,9 +3,7 @@
 import logging
 from functools import partial
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.datastructures import State
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,9 +28,9 @@ from bridge.server.broadcasts import Broadcasts
 from bridge.server.bus import Bus
 from bridge.server.conversations import Conversations
 from bridge.server.departures import Departures
+from bridge.server.door import Door
 from bridge.server.engine import POSTGRESQL, Engine
-from bridge.server.errors import METHOD_NOT_ALLOWED, PATH_NOT_FOUND, ServiceError
-from bridge.server.http import ErrorBoundary, answer, failure
+from bridge.server.http import answer
 from bridge.server.messages import Messages
 from bridge.server.migrations import migrate
 from bridge.server.notices import Notices
@@ -55,15 +53,40 @@ ROUTE_TTL_SECONDS = 3600
 
 
 class FrontDoor:
-    """HTTP and WebSocket part here: the layers around HTTP would cost each open socket 5 KB and do nothing for it."""
+    """Sockets, browsers and programs part here: none pays for the layers that only another one needs.
 
-    def __init__(self, http: ASGIApp, sockets: Sockets) -> None:
-        self._http = http
+    Those around HTTP would cost each open socket 5 KB; those for browsers are for requests that name where their page
+    is from, or come as a form's plain text because a page may send no headers of ours.
+    """
+
+    def __init__(self, door: Door, sockets: Sockets) -> None:
         self._sockets = sockets
+        self._programs = Departures(door)
+        self._browsers = Departures(
+            CORSMiddleware(
+                uploads.Forms(door),
+                allow_origins=["*"],
+                allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+                allow_headers=["*"],
+                expose_headers=["Location"],
+                max_age=86_400,
+            )
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = self._sockets if scope["type"] == "websocket" else self._http
-        await door(scope, receive, send)
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+        elif _is_of_a_browser(scope):
+            await self._browsers(scope, receive, send)
+        else:
+            await self._programs(scope, receive, send)
+
+
+def _is_of_a_browser(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"origin" or (name == b"content-type" and value.startswith(b"text/plain")):
+            return True
+    return False
 
 
 class Server:
@@ -89,25 +112,7 @@ class Server:
         self.retention = None if days is None else Retention(engine, self.clock, days)
         self.sockets = Sockets(self)
         self.bus: Bus | None = None
-        http = Starlette(
-            routes=ROUTES,
-            middleware=[
-                Middleware(
-                    CORSMiddleware,
-                    allow_origins=["*"],
-                    allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
-                    allow_headers=["*"],
-                    expose_headers=["Location"],
-                    max_age=86_400,
-                ),
-                Middleware(ErrorBoundary),
-                Middleware(Departures),
-                Middleware(uploads.Forms),
-            ],
-            exception_handlers={ServiceError: _refused, HTTPException: _unrouted},
-        )
-        http.state.server = self
-        self.asgi: ASGIApp = FrontDoor(http, self.sockets)
+        self.asgi: ASGIApp = FrontDoor(Door(ROUTES, State({"server": self})), self.sockets)
 
     @classmethod
     async def start(cls, settings: ServerSettings) -> "Server":
@@ -167,17 +172,6 @@ async def route(request: Request) -> Response:
     return answer(
         {"server": url, "secondary": url, "ttl": ROUTE_TTL_SECONDS, "groupId": "g0", "groupUrl": url}
     )
-
-
-async def _refused(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, ServiceError)  # noqa: S101 - registered for this type alone
-    return failure(problem)
-
-
-async def _unrouted(_: Request, problem: Exception) -> Response:
-    status = getattr(problem, "status_code", 404)
-    kind = METHOD_NOT_ALLOWED if status == METHOD_NOT_ALLOWED.status else PATH_NOT_FOUND
-    return failure(kind())
 
 
 ROUTES = [  # tried in turn: first those that are called most

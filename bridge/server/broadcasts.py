@@ -1,8 +1,9 @@
 """Broadcasts: to everybody online at once, to every other device at its next login while they are valid."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,20 +46,7 @@ class Broadcasts:
 
         A device that was never here gets the newest alone.
         """
-        now = self._clock()
-        async with self._engine.write() as connection:
-            mine = (devices.c.client_id == client_id, devices.c.device == device)
-            row = (await connection.execute(select(devices).where(*mine).with_for_update())).one_or_none()
-            seen = None if row is None else (int(row.broadcast_at), str(row.broadcast_id))
-            owed = await _valid(connection, now, seen)
-            newest = (owed[-1].timestamp, owed[-1].msg_id) if owed else seen or (0, "")
-            values = {"seen_at": now, "broadcast_at": newest[0], "broadcast_id": newest[1]}
-            await connection.execute(
-                insert_into(connection, devices)
-                .values(client_id=client_id, device=device, **values)
-                .on_conflict_do_update(index_elements=["client_id", "device"], set_=values)
-            )
-        return owed
+        return await self._engine.transact(partial(_note_login, (client_id, device), self._clock()))
 
     async def delivered(self, stored: Stored | Direct, reached: Sequence[tuple[str, str]]) -> None:
         """Notes that devices (client id and device) got a broadcast, so that their next login does not repeat it."""
@@ -77,7 +65,22 @@ class Broadcasts:
                 )
 
 
-async def _valid(connection: AsyncConnection, now: int, seen: tuple[int, str] | None) -> list[Direct]:
+def _note_login(who: tuple[str, str], now: int, connection: Connection) -> list[Direct]:
+    mine = (devices.c.client_id == who[0], devices.c.device == who[1])
+    row = connection.execute(select(devices).where(*mine).with_for_update()).one_or_none()
+    seen = None if row is None else (int(row.broadcast_at), str(row.broadcast_id))
+    owed = _valid(connection, now, seen)
+    newest = (owed[-1].timestamp, owed[-1].msg_id) if owed else seen or (0, "")
+    values = {"seen_at": now, "broadcast_at": newest[0], "broadcast_id": newest[1]}
+    connection.execute(
+        insert_into(connection, devices)
+        .values(client_id=who[0], device=who[1], **values)
+        .on_conflict_do_update(index_elements=["client_id", "device"], set_=values)
+    )
+    return owed
+
+
+def _valid(connection: Connection, now: int, seen: tuple[int, str] | None) -> list[Direct]:
     order = (broadcasts.c.timestamp, broadcasts.c.msg_id)
     query = (
         select(*ENTRY_COLUMNS)
@@ -88,7 +91,7 @@ async def _valid(connection: AsyncConnection, now: int, seen: tuple[int, str] | 
         query = query.order_by(*(column.desc() for column in order)).limit(1)
     else:
         query = query.where(tuple_(*order) > tuple_(*seen)).order_by(*order)
-    return [direct_of(entry_of(row)) for row in await connection.execute(query)]
+    return [direct_of(entry_of(row)) for row in connection.execute(query)]
 
 
 def read_broadcast(fields: Parameters, now: int, sender: str) -> Draft:

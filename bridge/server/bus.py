@@ -118,9 +118,9 @@ class Bus:
     # What Presence calls
     # -----------------------------------------------------------------------------------------------------------------
 
-    async def forward(self, event: Event, target: Target) -> None:
-        """Hands an event to every other process; returns when the database has it, or is known to be away."""
-        await self._put(["event", _packed(event), _packed(target)])
+    async def forward(self, events: Sequence[tuple[Event, Target]]) -> None:
+        """Hands events to every other process; returns when the database has them, or is known to be away."""
+        await self._put(*(["event", _packed(event), _packed(target)] for event, target in events))
 
     def came(self, client_id: str, room: str | None = None) -> None:
         """A client is online here or, with a room, has joined it here."""
@@ -151,10 +151,10 @@ class Bus:
     # Out
     # -----------------------------------------------------------------------------------------------------------------
 
-    async def _put(self, message: Json) -> None:
-        sent = self._later(message)
+    async def _put(self, *messages: Json) -> None:
+        sent = [self._later(message) for message in messages]
         if self._connection is not None:
-            await asyncio.shield(sent)
+            await asyncio.shield(sent[-1])  # they go in their order: none is waiting then
 
     def _later(self, message: Json) -> "asyncio.Future[None]":
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,6 +1,6 @@
 """What `Presence` asks of the other processes of the same service; the bus is what answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bridge.server.presence import Event, Target
@@ -9,8 +9,8 @@ from bridge.server.presence import Event, Target
 class Elsewhere(Protocol):
     """The other processes of the same service; the methods are those of `Bus`."""
 
-    async def forward(self, event: Event, target: Target) -> None:
-        """Hands an event to all of them."""
+    async def forward(self, events: Sequence[tuple[Event, Target]]) -> None:
+        """Hands events to all of them."""
 
     def came(self, client_id: str, room: str | None = None) -> None:
         """Tells them who is here."""

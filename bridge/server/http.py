@@ -1,13 +1,12 @@
 """Reading requests and writing answers: hostile bytes in, typed values or a clear error out."""
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,14 +14,8 @@ from bridge.server.errors import (
     BAD_ARGUMENT,
     BAD_JSON,
     BODY_TOO_LARGE,
-    IM_INTERNAL,
-    INTERNAL,
-    PATH_NOT_FOUND,
     ServiceError,
 )
-from bridge.server.paths import with_whole_segments
-
-log = logging.getLogger(__name__)
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
@@ -109,16 +102,25 @@ def check_text(text: str, what: str) -> str:
     return text
 
 
-async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> JsonObject:
-    """The JSON object in the body; nothing and `null` (DELETE carries them) count as `{}`, the rest is code 107."""
+async def _read(receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise BODY_TOO_LARGE(f"at most {limit} bytes")
         chunks.append(chunk)
-    raw = b"".join(chunks)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> JsonObject:
+    """The JSON object in the body; nothing and `null` (DELETE carries them) count as `{}`, the rest is code 107."""
+    raw = await _read(request.receive, limit)
     if not raw.strip():
         return {}
     value = parse_json(raw)
@@ -242,37 +244,6 @@ def location(request: Request, class_name: str, object_id: str) -> str:
 def failure(error: ServiceError) -> Response:
     """The answer to a refused request: `code` and `error`."""
     return answer({**error.body()}, error.status)
-
-
-class ErrorBoundary:
-    """Turns whatever escapes an endpoint into the service's own error; the traceback goes to the log alone."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if "\x00" in scope["path"]:  # no name that a database can keep holds one
-            await failure(PATH_NOT_FOUND())(scope, receive, send)
-            return
-        scope = with_whole_segments(scope)
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watch)
-        except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            if started:
-                raise
-            kind = IM_INTERNAL if "/rtm/" in scope["path"] else INTERNAL
-            await failure(kind())(scope, receive, send)
 
 
 class BrowserForm:

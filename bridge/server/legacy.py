@@ -57,7 +57,7 @@ async def send(request: Request) -> Response:
 
 async def _kind(request: Request, conv_id: str) -> int:
     async with _engine(request).read() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
     if target is None:
         raise INVALID_MESSAGING_TARGET("no such conversation")
     return target.kind
@@ -101,7 +101,7 @@ async def read(request: Request) -> Response:
                 history.of_sender(connection, sender, page) if sender else history.of_app(connection, page)
             )
             return answer(history.render_all(await of_sender))
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
         if target is not None and target.kind == SERVICE:
             return answer(history.render_all(await history.of_service(connection, conv_id, page)))
         if target is not None:
@@ -273,7 +273,7 @@ async def remove_silence(request: Request) -> Response:
 async def _silenceable(request: Request, fields: Parameters) -> tuple[str, str]:
     conv_id, client = fields.required_text("conv_id"), client_id(fields, "client_id")
     async with _engine(request).read() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
     if target is None:
         raise CONVERSATION_NOT_FOUND("no such conversation")
     if target.kind not in (NORMAL, CHATROOM):

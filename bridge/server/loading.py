@@ -147,7 +147,7 @@ class Loader:
         async with self.engine.write() as connection:
             added = await _insert_new(connection, subscriptions, ("conv_id", "client_id"), values)
             pairs = {(row.conv_id, row.client_id) for row in rows}
-            await remember_threads(connection, pairs)
+            await connection.run_sync(remember_threads, pairs)
             await self.count_as_read(connection, pairs)
         return Tally(added=added, kept=len(rows) - added)
 

@@ -293,7 +293,8 @@ async def _deliver(connection: AsyncConnection, rows: Sequence[ThreadRow]) -> in
     fresh = [value for pair, value in values.items() if pair not in here]
     if fresh:
         await connection.execute(insert_into(connection, recipients).on_conflict_do_nothing(), fresh)
-        await remember_threads(connection, {(row.message.conv_id, row.client_id) for row in wanted.values()})
+        pairs = {(row.message.conv_id, row.client_id) for row in wanted.values()}
+        await connection.run_sync(remember_threads, pairs)
     changes = [
         {
             **{f"of_{name}": values[pair][name] for name in ("client_id", "conv_id", "timestamp", "msg_id")},

@@ -54,13 +54,16 @@ class Messages:
         self._hooks = hooks
         self._delivered = delivered
         self._writer = writer
+        writer.tell = self._tell
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def send(self, draft: Draft) -> Stored:
         """Stores a message (unless it is transient) and sends it to its targets; ServiceError when it is refused."""
         if draft.metered:
             self._quotas.check(draft.reach.family)
-        return await self._finish(self._send(draft))
+        if self._hooks.active:
+            return await self._finish(self._send_asking(draft))
+        return await self._writer.write(draft)
 
     async def change(self, change: Change) -> None:
         """Modifies or recalls a message, and tells who has it.
@@ -107,26 +110,18 @@ class Messages:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    async def _send(self, draft: Draft) -> Stored:
-        if self._hooks.active:
-            async with self._engine.read() as connection:
-                conversation = await require(connection, draft.conv_id, draft.reach.conv_type)
-            draft = await self._hooks.receive(draft, conversation)
-        stored = await self._writer.write(draft)
-        # The sender of a chatroom message gets no copy on its own devices (section on chatrooms).
-        copied = not draft.no_sync and draft.reach is not Reach.CHATROOM
-        target = _target(
-            draft.reach,
-            draft.conv_id,
-            (draft.recipients or stored.members) if draft.only is None else draft.only,
-            without=None if copied else draft.sender,
-        )
-        await self._presence.publish(stored.event, target)
-        if draft.reach is Reach.EVERYONE and not draft.transient:
-            await self._delivered(stored, self._presence.devices)
-        if self._hooks.active:
-            self._hooks.sent(stored)
+    async def _send_asking(self, draft: Draft) -> Stored:
+        async with self._engine.read() as connection:
+            conversation = await require(connection, draft.conv_id, draft.reach.conv_type)
+        stored = await self._writer.write(await self._hooks.receive(draft, conversation))
+        self._hooks.sent(stored)
         return stored
+
+    async def _tell(self, group: Sequence[Stored]) -> None:
+        await self._presence.publish_all([(stored.event, _target_of(stored)) for stored in group])
+        for stored in group:
+            if stored.draft.reach is Reach.EVERYONE and not stored.draft.transient:
+                await self._delivered(stored, self._presence.devices)
 
     async def _change(self, change: Change) -> None:
         if self._hooks.active:
@@ -137,7 +132,8 @@ class Messages:
             message = await self._own(connection, change.key, change.sender)
             _check_change(message, change)
             # A refusal is committed as well: it blocks the family for its minute or day.
-            if not change.metered or await self._quotas.take(connection, message.reach.family):
+            family = message.reach.family
+            if not change.metered or await connection.run_sync(self._quotas.take, family) == 1:
                 patch = _patch(message, change, self._clock())
                 clients = await self._apply(connection, message, change.clients, patch)
         if patch is None:
@@ -150,7 +146,7 @@ class Messages:
         conv_id = change.key.conv_id
         async with self._engine.read() as connection:
             message = await self._own(connection, change.key, change.sender)
-            conversation = (await load_targets(connection, [conv_id])).get(conv_id, Conversation(0))
+            conversation = (await connection.run_sync(load_targets, [conv_id])).get(conv_id, Conversation(0))
         _check_change(message, change)
         return await self._hooks.change(change, message, conversation)
 
@@ -170,7 +166,7 @@ class Messages:
         text = Text(patch.data, patch.recalled, patch.patched_at)
         if message.reach is not Reach.INDIVIDUAL:
             await store.change(connection, key, text)
-            targets = await load_targets(connection, [key.conv_id])
+            targets = await connection.run_sync(load_targets, [key.conv_id])
             return targets[key.conv_id].members if key.conv_id in targets else ()
         receivers = await store.recipients_of(connection, key.msg_id)
         strangers = [one for one in clients if one not in receivers]
@@ -220,6 +216,18 @@ def _patch(message: Message, change: Change, now: int) -> Patch:
         mention_all=message.mention_all,
         mentions=message.mentions,
         origin=change.origin,
+    )
+
+
+def _target_of(stored: Stored) -> Target:
+    draft = stored.draft
+    # The sender of a chatroom message gets no copy on its own devices (section on chatrooms).
+    copied = not draft.no_sync and draft.reach is not Reach.CHATROOM
+    return _target(
+        draft.reach,
+        draft.conv_id,
+        (draft.recipients or stored.members) if draft.only is None else draft.only,
+        without=None if copied else draft.sender,
     )
 
 

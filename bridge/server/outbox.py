@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TypeAlias
 
 import stamina
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.clock import Clock
@@ -74,7 +74,7 @@ class Patience:
     life_ms: int
 
 
-async def put(connection: AsyncConnection, door: Door, letters: Sequence[Letter]) -> None:
+def put(connection: Connection, door: Door, letters: Sequence[Letter]) -> None:
     """Puts letters into the outbox, as part of the transaction of what they tell."""
     rows = [
         {
@@ -88,7 +88,7 @@ async def put(connection: AsyncConnection, door: Door, letters: Sequence[Letter]
         for one in letters
     ]
     if rows:
-        await connection.execute(insert(outbox), rows)
+        connection.execute(insert(outbox), rows)
 
 
 class Courier:

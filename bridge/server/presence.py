@@ -366,9 +366,14 @@ class Presence:
 
     async def publish(self, event: Event, target: Target) -> None:
         """Sends an event to its targets, wherever they are connected."""
-        await self.deliver(event, target)
+        await self.publish_all([(event, target)])
+
+    async def publish_all(self, events: Sequence[tuple[Event, Target]]) -> None:
+        """Sends events to their targets, in this order."""
+        for event, target in events:
+            await self.deliver(event, target)
         if self.elsewhere is not None:
-            await self.elsewhere.forward(event, target)
+            await self.elsewhere.forward(events)
 
     async def deliver(self, event: Event, target: Target) -> None:
         """Queues an event at this process's connections; ids that are not online here are passed over."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server import outbox
@@ -40,12 +40,12 @@ class Pushes:
     def __init__(self, courier: Courier | None) -> None:
         self._courier = courier
 
-    async def keep(self, connection: AsyncConnection, many: Sequence[Push]) -> None:
+    def keep(self, connection: Connection, many: Sequence[Push]) -> None:
         """Keeps it for the endpoint, or on record."""
         if self._courier is None:
-            await record(connection, many)
+            record(connection, many)
         else:
-            await outbox.put(connection, Door.PUSH, [_letter(push) for push in many])
+            outbox.put(connection, Door.PUSH, [_letter(push) for push in many])
 
     def wake(self) -> None:
         """Says that a transaction with push data may have ended."""
@@ -68,7 +68,7 @@ def _letter(push: Push) -> Letter:
     return Letter(push.msg_id, push.msg_id, push.created_at, to_json(body))
 
 
-async def record(connection: AsyncConnection, many: Sequence[Push]) -> None:
+def record(connection: Connection, many: Sequence[Push]) -> None:
     """Writes push data down."""
     rows = [
         {
@@ -81,7 +81,7 @@ async def record(connection: AsyncConnection, many: Sequence[Push]) -> None:
         }
         for push in many
     ]
-    await connection.execute(insert(pushes), rows)
+    connection.execute(insert(pushes), rows)
 
 
 async def recorded(connection: AsyncConnection, since: int) -> Sequence[Push]:

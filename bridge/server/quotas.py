@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from bridge.clock import Clock
 from bridge.server.errors import TOO_MANY_REQUESTS, ServiceError
@@ -92,7 +91,7 @@ class Quotas:
             if now < self._blocked.get((family, span), 0) <= now + _LENGTHS[span]:
                 raise exceeded(family)
 
-    async def take(self, connection: AsyncConnection, family: Family, wanted: int = 1) -> int:
+    def take(self, connection: Connection, family: Family, wanted: int = 1) -> int:
         """Counts calls in the caller's transaction and gives how many of them may go on.
 
         The rows stay locked until that transaction ends, so a call is counted exactly when it acts. Without a limit the
@@ -101,13 +100,13 @@ class Quotas:
         limits = self._limits[family]
         if not limits:
             return wanted
-        windows = await _locked(connection, family, limits)
+        windows = _locked(connection, family, limits)
         now = self._clock()
         # The minute first: what it refuses does not use up the day.
         for span in (one for one in Span if one in limits):
             window, wanted = take(windows[span], span, limits[span], wanted, now)
             self._blocked[family, span] = window.blocked_until
-            await connection.execute(
+            connection.execute(
                 update(quotas)
                 .where(quotas.c.family == family, quotas.c.span == span)
                 .values(started_at=window.started_at, used=window.used, blocked_until=window.blocked_until)
@@ -124,12 +123,12 @@ def exceeded(family: Family) -> ServiceError:
     return TOO_MANY_REQUESTS(f"over the limit of {family} messages")
 
 
-async def _locked(connection: AsyncConnection, family: Family, spans: Iterable[Span]) -> dict[Span, Window]:
+def _locked(connection: Connection, family: Family, spans: Iterable[Span]) -> dict[Span, Window]:
     query = select(quotas).where(quotas.c.family == family).order_by(quotas.c.span).with_for_update()
-    rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     if len(rows) < len(tuple(spans)):
         empty = {"family": family, "started_at": 0, "used": 0, "blocked_until": 0}
         absent = insert_into(connection, quotas).on_conflict_do_nothing()
-        await connection.execute(absent, [{**empty, "span": span} for span in sorted(spans)])
-        rows = (await connection.execute(query)).all()
+        connection.execute(absent, [{**empty, "span": span} for span in sorted(spans)])
+        rows = connection.execute(query).all()
     return {Span(row.span): Window(row.started_at, row.used, row.blocked_until) for row in rows}

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.server.grouped import MessageRow, keep_messages
 from bridge.server.presence import Direct
 from bridge.server.quotas import Family
 from bridge.server.tables import broadcasts, hidden, messages, receipts, recipients, threads
@@ -137,13 +138,14 @@ def thread_id(conv_id: str, client_id: str) -> str:
     return hashlib.md5(f"{conv_id}:{client_id}".encode(), usedforsecurity=False).hexdigest()
 
 
-async def insert_messages(connection: AsyncConnection, stored: Sequence[Stored]) -> None:
-    """Writes messages with their recipients and broadcast rows, each table once."""
-    await connection.execute(insert(messages), [_message_row(one) for one in stored])
+def insert_messages(connection: Connection, stored: Sequence[Stored], now: int) -> None:
+    """Writes messages of this instant with their recipients and broadcast rows, each table once."""
+    touched = {one.draft.conv_id for one in stored if one.draft.reach in (Reach.NORMAL, Reach.CHATROOM)}
+    keep_messages(connection, [_message_row(one) for one in stored], touched, now)
     individual = [(one, client_id) for one in stored for client_id in one.draft.recipients]
     if individual:
-        await connection.execute(insert(recipients), [_recipient_row(*pair) for pair in individual])
-        await remember_threads(connection, {(one.draft.conv_id, client_id) for one, client_id in individual})
+        connection.execute(insert(recipients), [_recipient_row(*pair) for pair in individual])
+        remember_threads(connection, {(one.draft.conv_id, client_id) for one, client_id in individual})
     waiting = [
         {
             "msg_id": one.msg_id,
@@ -155,7 +157,7 @@ async def insert_messages(connection: AsyncConnection, stored: Sequence[Stored])
         if one.draft.reach is Reach.EVERYONE
     ]
     if waiting:
-        await connection.execute(insert(broadcasts), waiting)
+        connection.execute(insert(broadcasts), waiting)
     asking = [
         {
             "conv_id": one.draft.conv_id,
@@ -167,24 +169,23 @@ async def insert_messages(connection: AsyncConnection, stored: Sequence[Stored])
         if one.draft.receipt
     ]
     if asking:
-        await connection.execute(insert(receipts), asking)
+        connection.execute(insert(receipts), asking)
 
 
-def _message_row(stored: Stored) -> dict[str, object]:
+def _message_row(stored: Stored) -> MessageRow:
     draft = stored.draft
-    return {
-        "msg_id": stored.msg_id,
-        "conv_id": draft.conv_id,
-        "reach": int(draft.reach),
-        "timestamp": stored.timestamp,
-        "sender": draft.sender,
-        "data": draft.data,
-        "bin": draft.bin,
-        "from_ip": draft.from_ip,
-        "recalled": False,
-        "mention_all": draft.mention_all,
-        "mentions": json.dumps(draft.mentions) if draft.mentions else None,
-    }
+    return MessageRow(
+        msg_id=stored.msg_id,
+        conv_id=draft.conv_id,
+        reach=int(draft.reach),
+        timestamp=stored.timestamp,
+        sender=draft.sender,
+        data=draft.data,
+        bin=draft.bin,
+        from_ip=draft.from_ip,
+        mention_all=draft.mention_all,
+        mentions=json.dumps(draft.mentions) if draft.mentions else None,
+    )
 
 
 def _recipient_row(stored: Stored, client_id: str) -> dict[str, object]:
@@ -197,11 +198,11 @@ def _recipient_row(stored: Stored, client_id: str) -> dict[str, object]:
     }
 
 
-async def remember_threads(connection: AsyncConnection, pairs: Iterable[tuple[str, str]]) -> None:
+def remember_threads(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
     """Keeps what the names of these (conversation, client) threads were made of."""
     # In one order everywhere: two transactions that insert the same names cannot wait for each other.
     rows = sorted((thread_id(conv_id, client_id), conv_id, client_id) for conv_id, client_id in pairs)
-    await connection.execute(
+    connection.execute(
         insert_into(connection, threads).on_conflict_do_nothing(),
         [
             {"thread": thread, "conv_id": conv_id, "client_id": client_id}

@@ -35,7 +35,7 @@ async def subscribe_row(connection: AsyncConnection, conv_id: str, client: str, 
     """As `subscribe`, for a conversation that is known to be a service and a client that it lets in."""
     row = {"conv_id": conv_id, "client_id": client, "timestamp": now}
     await connection.execute(insert_into(connection, subscriptions).values(row).on_conflict_do_nothing())
-    await remember_threads(connection, [(conv_id, client)])
+    await connection.run_sync(remember_threads, [(conv_id, client)])
 
 
 async def unsubscribe(connection: AsyncConnection, conv_id: str, client: str) -> None:

@@ -1,9 +1,9 @@
 """What a message needs to know of its conversation: the kind, and the members of a normal one; for many at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server.errors import (
@@ -14,8 +14,9 @@ from bridge.server.errors import (
     ErrorKind,
     ServiceError,
 )
-from bridge.server.rows import CHATROOM, CONVERSATION, NORMAL, SERVICE, TEMPORARY
-from bridge.server.tables import objects, temporaries
+from bridge.server.grouped import find_conversations
+from bridge.server.rows import CHATROOM, NORMAL, SERVICE, TEMPORARY
+from bridge.server.tables import temporaries
 
 MEMBERS_USED = 500
 """More can be written through storage, only the first so many count."""
@@ -38,23 +39,24 @@ class Target:
     muted: tuple[str, ...] = ()
 
 
-async def load_targets(connection: AsyncConnection, conv_ids: Collection[str]) -> dict[str, Target]:
+def load_targets(connection: Connection, conv_ids: Collection[str]) -> dict[str, Target]:
     """The conversations that exist among these ids."""
-    query = select(objects.c.id, objects.c.kind, objects.c.document).where(
-        objects.c.class_name == CONVERSATION, objects.c.id.in_(conv_ids)
-    )
-    found: dict[str, Target] = {}
-    for conv_id, kind, document in await connection.execute(query):
-        members, muted = _ids(document.get("m")), _ids(document.get("mu"))
-        found[conv_id] = Target(kind, members[:MEMBERS_USED], muted) if kind == NORMAL else Target(kind)
+    found = {
+        conv_id: _normal(document) if kind == NORMAL else Target(kind)
+        for conv_id, kind, document in find_conversations(connection, conv_ids)
+    }
     temporary = [one for one in conv_ids if one.startswith(TEMPORARY_PREFIX)]
-    return found | await _load_temporaries(connection, temporary) if temporary else found
+    return found | _load_temporaries(connection, temporary) if temporary else found
 
 
-async def _load_temporaries(connection: AsyncConnection, conv_ids: Collection[str]) -> dict[str, Target]:
+def _normal(document: Mapping[str, object]) -> Target:
+    return Target(NORMAL, _ids(document.get("m"))[:MEMBERS_USED], _ids(document.get("mu")))
+
+
+def _load_temporaries(connection: Connection, conv_ids: Collection[str]) -> dict[str, Target]:
     query = select(temporaries.c.conv_id, temporaries.c.client_id).where(temporaries.c.conv_id.in_(conv_ids))
     members: dict[str, tuple[str, ...]] = {}
-    for conv_id, client_id in await connection.execute(query):
+    for conv_id, client_id in connection.execute(query):
         members[conv_id] = (*members.get(conv_id, ()), client_id)
     return {conv_id: Target(TEMPORARY, clients) for conv_id, clients in members.items()}
 
@@ -77,7 +79,7 @@ async def require(
     connection: AsyncConnection, conv_id: str, kind: int, missing: ErrorKind = INVALID_MESSAGING_TARGET
 ) -> Target:
     """The conversation, which has to exist (4401, or the code given) and be of this kind (4313, 4314, 4316)."""
-    target = (await load_targets(connection, [conv_id])).get(conv_id)
+    target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
     problem = refusal(target, kind, missing)
     if target is None or problem is not None:
         raise problem or missing()

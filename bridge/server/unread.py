@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.server import history
@@ -14,6 +15,7 @@ from bridge.server.history import Bound, Entry, Page
 from bridge.server.rows import NORMAL, SERVICE
 from bridge.server.store import Reach
 from bridge.server.tables import (
+    Id,
     cursors,
     entries,
     hidden,
@@ -64,17 +66,17 @@ class Backlog:
 async def count_unread(connection: AsyncConnection, client_id: str, conv_id: str | None = None) -> int:
     """How many messages of others a client has not read, in one conversation or in all; of each at most `COUNTED`."""
     total = 0
-    for query in (_normal(client_id, Since.READ), _service(client_id, Since.READ)):
+    for query in (_normal(Since.READ), _service(Since.READ)):
         narrowed = query if conv_id is None else query.where(query.selected_columns.conv_id == conv_id)
-        total += sum(row.waiting for row in await connection.execute(narrowed))
+        total += sum(row.waiting for row in await connection.execute(narrowed, _of(client_id)))
     return total
 
 
 async def backlog(connection: AsyncConnection, client_id: str, since: Since) -> list[Backlog]:
     """The conversations in which something waits for a client, at most 50, each with its 100 newest messages."""
     found: list[Backlog] = []
-    for kind, query in ((NORMAL, _normal(client_id, since)), (SERVICE, _service(client_id, since))):
-        for row in (await connection.execute(query)).all():
+    for kind, query in ((NORMAL, _normal(since)), (SERVICE, _service(since))):
+        for row in (await connection.execute(query, _of(client_id))).all():
             if row.waiting and len(found) < CONVERSATIONS:
                 page = Page(stop=Bound(row.since, None, inclusive=False), limit=KEPT)
                 newest = await _newest(connection, kind, row.conv_id, client_id, page)
@@ -92,16 +94,26 @@ async def _newest(
     return [entry for entry in reversed(entries_) if kind == SERVICE or entry.sender != client_id]
 
 
-def _normal(client_id: str, since: Since) -> Select[Any]:
+# Composing these took longer than running them: they are composed once.
+_CLIENT = bindparam("client_id", type_=Id)
+_ENTRY = bindparam("entry", type_=Id)
+
+
+def _of(client_id: str) -> dict[str, str]:
+    return {"client_id": client_id, "entry": entry_value(client_id)}
+
+
+@cache
+def _normal(since: Since) -> Select[Any]:
     """One row for each normal conversation of the client: `conv_id`, `since`, `waiting`."""
     waiting = _counted(
         messages.c.conv_id == entries.c.object_id,
         messages.c.reach == int(Reach.NORMAL),
         messages.c.timestamp > since.column,
-        messages.c.sender != client_id,
+        messages.c.sender != _CLIENT,
         outer=(entries, cursors),
     )
-    mine = and_(cursors.c.client_id == client_id, cursors.c.conv_id == entries.c.object_id)
+    mine = and_(cursors.c.client_id == _CLIENT, cursors.c.conv_id == entries.c.object_id)
     return (
         select(entries.c.object_id.label("conv_id"), since.column.label("since"), waiting.label("waiting"))
         .select_from(entries)
@@ -112,22 +124,23 @@ def _normal(client_id: str, since: Since) -> Select[Any]:
         .where(
             entries.c.class_name == "_Conversation",
             entries.c.key == "m",
-            entries.c.value == entry_value(client_id),
+            entries.c.value == _ENTRY,
             objects.c.kind == NORMAL,
         )
     )
 
 
-def _service(client_id: str, since: Since) -> Select[Any]:
+@cache
+def _service(since: Since) -> Select[Any]:
     """One row for each service thread of the client: `conv_id`, `since`, `waiting`."""
     outer = (threads, cursors, subscriptions)
     individual = _counted(
-        recipients.c.client_id == client_id,
+        recipients.c.client_id == _CLIENT,
         recipients.c.conv_id == threads.c.conv_id,
         recipients.c.timestamp > since.column,
         outer=outer,
     )
-    deleted = select(literal(1)).where(hidden.c.client_id == client_id, hidden.c.msg_id == messages.c.msg_id)
+    deleted = select(literal(1)).where(hidden.c.client_id == _CLIENT, hidden.c.msg_id == messages.c.msg_id)
     subscribed = _counted(
         messages.c.conv_id == threads.c.conv_id,
         messages.c.reach == int(Reach.SUBSCRIBERS),
@@ -137,7 +150,7 @@ def _service(client_id: str, since: Since) -> Select[Any]:
         outer=outer,
     )
     mine = [
-        and_(table.c.client_id == client_id, table.c.conv_id == threads.c.conv_id)
+        and_(table.c.client_id == _CLIENT, table.c.conv_id == threads.c.conv_id)
         for table in (cursors, subscriptions)
     ]
     waiting = (individual + subscribed).label("waiting")
@@ -146,7 +159,7 @@ def _service(client_id: str, since: Since) -> Select[Any]:
         .select_from(threads)
         .outerjoin(cursors, mine[0])
         .outerjoin(subscriptions, mine[1])
-        .where(threads.c.client_id == client_id)
+        .where(threads.c.client_id == _CLIENT)
     )
 
 

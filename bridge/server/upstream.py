@@ -63,7 +63,7 @@ async def _hand_over(connection: AsyncConnection, conv_id: str, now: int, row: J
     shown: JsonObject = {key: row.get(key) for key in ("fromIp", "conv", "msgId", "from", "bin", "data")}
     shown |= {key: _date(row[key]) for key in ("createdAt", "updatedAt")}
     letter = Letter(str(row["msgId"]), conv_id, now, to_json(shown))
-    await outbox.put(connection, Door.WEBHOOK, [letter])
+    await connection.run_sync(outbox.put, Door.WEBHOOK, [letter])
 
 
 def _date(text: Json) -> Json:

@@ -61,6 +61,15 @@ async def test_an_unknown_path_or_method_is_an_error_of_the_service(service: Ser
     assert await service.refused("POST", "/1.1/date") == 405
 
 
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://app.example"}], ids=["program", "browser"])
+async def test_a_path_with_a_slash_too_many_leads_to_the_right_one(
+    service: Service, headers: dict[str, str]
+) -> None:
+    response = await service.call("GET", "/1.1/date/?x=1", headers=headers)
+    assert response.status_code == 307
+    assert response.headers["location"] == f"{service.base_url}/1.1/date?x=1"
+
+
 async def test_a_browser_may_ask_from_any_page(service: Service) -> None:
     asked = {
         "Origin": "https://app.example",

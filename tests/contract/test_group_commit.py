@@ -28,7 +28,7 @@ async def test_concurrent_sends_share_a_few_transactions(service: Service) -> No
         nonlocal commits
         commits += 1
 
-    engine = service.server.engine.sqlalchemy.sync_engine
+    engine = service.server.engine.writer
     event.listen(engine, "commit", committed)
     stored = await asyncio.gather(*(service.server.messages.send(draft(conv_id, str(n))) for n in range(200)))
     event.remove(engine, "commit", committed)
@@ -81,7 +81,7 @@ async def test_a_commit_that_fails_is_not_tried_again(service: Service) -> None:
         attempts += 1
         raise OSError("the disk is gone")
 
-    engine = service.server.engine.sqlalchemy.sync_engine
+    engine = service.server.engine.writer
     event.listen(engine, "commit", fail)
     sends = (service.server.messages.send(draft(conv_id, str(n))) for n in range(3))
     outcomes = await asyncio.gather(*sends, return_exceptions=True)

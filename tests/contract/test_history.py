@@ -25,7 +25,7 @@ ID1, ID2, ID3 = "AAAAAAAAAAAAAAAAAAAAA1", "BBBBBBBBBBBBBBBBBBBBB2", "CCCCCCCCCCC
 async def plant(service: Service, conv_id: str, rows: Sequence[tuple[str, int]], sender: str = "tom") -> None:
     """Puts messages with chosen ids and times into a normal conversation."""
     async with service.server.engine.write() as connection:
-        await insert_messages(connection, [stored(conv_id, *row, sender) for row in rows])
+        await connection.run_sync(insert_messages, [stored(conv_id, *row, sender) for row in rows], 0)
 
 
 def stored(conv_id: str, msg_id: str, timestamp: int, sender: str = "tom") -> Stored:
@@ -267,7 +267,7 @@ async def test_pages_put_together_are_the_whole_without_gap_or_repeat(
     async with server.engine.write() as connection:
         await connection.execute(messages.delete())
         if rows:
-            await insert_messages(connection, [stored("conv", *row) for row in rows])
+            await connection.run_sync(insert_messages, [stored("conv", *row) for row in rows], 0)
     read: list[tuple[int, str]] = []
     start: Bound | None = None
     async with server.engine.read() as connection:
@@ -301,7 +301,7 @@ async def test_a_range_holds_what_lies_between_its_ends_and_nothing_else(
     async with server.engine.write() as connection:
         await connection.execute(messages.delete())
         if rows:
-            await insert_messages(connection, [stored("conv", *row) for row in rows])
+            await connection.run_sync(insert_messages, [stored("conv", *row) for row in rows], 0)
     older, newer = (
         Bound(end, msg_id, inclusive) for end, msg_id, inclusive in zip(ends, ids, included, strict=True)
     )

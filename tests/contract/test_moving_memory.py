@@ -43,7 +43,7 @@ async def speak(source: Source, service: str, messages: int) -> None:
             for number in range(start, min(start + 500, messages))
         ]
         async with source.service.server.engine.write() as connection:
-            await insert_messages(connection, some)
+            await connection.run_sync(insert_messages, some, some[-1].timestamp)
 
 
 async def peak_of_export(source: Source, folder: Path, messages: int) -> float:

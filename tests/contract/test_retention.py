@@ -31,7 +31,8 @@ async def everything(service: Service) -> tuple[str, str]:
     await service.ok("POST", f"{RTM}/broadcasts", json={**body, "conv_id": system})
     asking = Draft(reach=Reach.NORMAL, conv_id=normal, sender="tom", data="got it?", receipt=True)
     async with service.server.engine.write() as connection:
-        await insert_messages(connection, [Stored(asking, "a" * 22, service.clock())])
+        now = service.clock()
+        await connection.run_sync(insert_messages, [Stored(asking, "a" * 22, now)], now)
     return normal, system
 
 
@@ -69,7 +70,7 @@ async def test_a_pass_deletes_in_portions_and_leaves_nothing_old(service: Servic
     draft = Draft(reach=Reach.NORMAL, conv_id=conv_id, sender="tom", data="x")
     many = [Stored(draft, f"{n:022d}", now - DAY_MS * 2 + n) for n in range(TOGETHER + 7)]
     async with service.server.engine.write() as connection:
-        await insert_messages(connection, many)
+        await connection.run_sync(insert_messages, many, service.clock())
     retention = Retention(service.server.engine, service.clock, days=1)
     assert await retention.sweep() == TOGETHER + 7
     await retention.close()

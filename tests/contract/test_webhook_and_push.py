@@ -38,7 +38,7 @@ async def emptied(service: Service, left: int = 0) -> None:
 async def post(service: Service, door: Door, *letters: Letter) -> None:
     """Leaves letters in the outbox, as a process that ended would have."""
     async with service.server.engine.write() as connection:
-        await outboxes.put(connection, door, letters)
+        await connection.run_sync(outboxes.put, door, letters)
 
 
 def letters(lane: str, *numbers: int, at: int) -> list[Letter]:

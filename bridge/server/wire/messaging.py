@@ -91,7 +91,7 @@ async def _admitted(session: Session, draft: Draft) -> Target:
     """The conversation, if the client may send there: 4401, 4315, 4563, 4548, 4323."""
     conv_id, me = draft.conv_id, session.client_id
     async with session.server.engine.read() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
         if target is None:
             raise INVALID_MESSAGING_TARGET("no such conversation")
         if target.kind in (NORMAL, TEMPORARY) and me not in target.members:
@@ -173,7 +173,7 @@ async def read(session: Session, command: Command) -> None:
 async def _mark(session: Session, conv_id: str, till: int) -> None:
     me, server = session.client_id, session.server
     async with server.engine.write() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
         if target is None or (target.kind != SERVICE and me not in target.members):
             return
         await unread.mark_read(connection, me, conv_id, till)

@@ -59,7 +59,7 @@ def _bound(fields: Parameters, timestamp: str, msg_id: str, inclusive: str) -> B
 
 
 async def _read(connection: AsyncConnection, session: Session, conv_id: str, page: Page) -> list[Entry]:
-    target = (await load_targets(connection, [conv_id])).get(conv_id)
+    target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
     if target is None:
         raise CONVERSATION_NOT_FOUND(f"no conversation '{conv_id[:64]}'")
     if target.kind == SERVICE:
@@ -117,7 +117,7 @@ async def count(session: Session, command: Command) -> Command:
     """Members; of a chatroom those who are online, of a service its subscribers."""
     conv_id = Parameters(command.body).required_text("cid")
     async with session.server.engine.read() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
         if target is None:
             raise CONVERSATION_NOT_FOUND(f"no conversation '{conv_id[:64]}'")
         if target.kind == SERVICE:
@@ -130,7 +130,7 @@ async def members(session: Session, command: Command) -> Command:
     """The members; of a chatroom a sample of those who are online."""
     conv_id = Parameters(command.body).required_text("cid")
     async with session.server.engine.read() as connection:
-        target = (await load_targets(connection, [conv_id])).get(conv_id)
+        target = (await connection.run_sync(load_targets, [conv_id])).get(conv_id)
     if target is None:
         raise CONVERSATION_NOT_FOUND(f"no conversation '{conv_id[:64]}'")
     sample = session.server.presence.room_sample(conv_id, CHATROOM_SAMPLE)
@@ -143,7 +143,7 @@ async def is_member(session: Session, command: Command) -> Command:
     fields, me = Parameters(command.body), session.client_id
     asked = (fields.texts("cids") or [fields.required_text("cid")])[:MAX_LIMIT]
     async with session.server.engine.read() as connection:
-        targets = await load_targets(connection, asked)
+        targets = await connection.run_sync(load_targets, asked)
     found: JsonObject = {}
     for conv_id in asked:
         target = targets.get(conv_id)

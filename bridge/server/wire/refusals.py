@@ -81,6 +81,6 @@ def _check(session: Session, fields: Parameters, conv_ids: Sequence[str], action
 
 
 async def _require_all(connection: AsyncConnection, conv_ids: Sequence[str]) -> None:
-    missing = set(conv_ids) - (await load_targets(connection, conv_ids)).keys()
+    missing = set(conv_ids) - (await connection.run_sync(load_targets, conv_ids)).keys()
     if missing:
         raise CONVERSATION_NOT_FOUND(f"no conversation '{min(missing)[:64]}'")
