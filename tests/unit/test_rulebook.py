@@ -15,7 +15,7 @@ from bridge.rulebook import policy_of
 REGISTRY = Registry.of(handlers.COMMANDS)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-WORKED = EXAMPLES[-1]
+WORKED = max(EXAMPLES, key=len)
 
 
 def problems(folder: Path, text: str) -> list[str]:

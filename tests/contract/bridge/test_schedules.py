@@ -251,7 +251,7 @@ async def test_run_carries_it_out_now_beside_its_times(replica: Make) -> None:
     await one.store.add(replace(minutely(), when="0 0 1 jan *", owner="U1"))
     await one.schedules.run("party", press(), untold)
     [invocation] = one.invocations
-    assert (invocation.request, invocation.actor.id) == ("press-1", "U1")
+    assert (invocation.request, invocation.actor.id) == ("press-1:run", "U1")
     assert (invocation.trigger, invocation.actor.zone) == (Trigger.BUTTON, "Asia/Shanghai")
 
 
