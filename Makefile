@@ -33,7 +33,7 @@ demo: $(RUNTIME) ## run everything with no account, on http://127.0.0.1:8137 (PO
 	@exec $(BIN)/imbridge demo
 
 test: check chromium ## check, then every test, with branch coverage
-	$(PYTEST) --cov --numprocesses 2 --dist loadfile
+	$(PYTEST) --cov --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: lint types imports ## lint, format, types and import rules
 
@@ -66,7 +66,7 @@ fuzz: $(DEVELOPMENT) ## two hundred thousand hostile calls to the messaging serv
 	FUZZ_EXAMPLES=150 $(PYTEST) tests/contract/test_fuzz.py --timeout 900
 	TYPING_EXAMPLES=25000 $(PYTEST) tests/unit/test_typing.py --timeout 1800
 
-lines: $(DEVELOPMENT) ## a hundred thousand lines typed at the bridge; takes half an hour (make test: four hundred)
+lines: $(DEVELOPMENT) ## a hundred thousand lines typed at the bridge; takes half an hour (make test: two hundred)
 	LINES_TYPED=100000 $(PYTEST) tests/scenarios/test_any_line.py --timeout 7200
 
 zones: $(DEVELOPMENT) ## fires in every IANA zone over ten years, beside an independent library; takes minutes

@@ -128,6 +128,7 @@ async def test_slacks_own_errors_are_told_to_the_author_alone(stage: Stage, open
 async def test_foreign_text_stays_text_everywhere(stage: Stage, open_page: Open) -> None:
     page = await open_page(stage.url)
     await say(page, f"/im broadcast news {MARKUP}")
+    await expect(page.locator(".message").last).to_contain_text("Sent: ")
     await say(page, MARKUP)
     await stage.realtime.broadcast(stage.news, MARKUP[:60], Image(Attachment("javascript:alert(1)"), MARKUP))
     await stage.realtime.broadcast(stage.news, "x", Custom({"_lctype": 7, "_lctext": MARKUP}))

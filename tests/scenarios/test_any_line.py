@@ -12,7 +12,7 @@ import handlers
 from bridge.commands import Registry
 from tests.scenarios.office import OPS, PEOPLE, Setup, opened
 
-LINES = int(os.environ.get("LINES_TYPED", "400"))
+LINES = int(os.environ.get("LINES_TYPED", "200"))
 TOGETHER = 100
 """Lines that one office hears."""
 FAULT = "Something went wrong in imbridge itself."

@@ -182,7 +182,7 @@ def requests(draw: st.DrawFn) -> Asked:
     return Asked(understood.command, invocation, understood.arguments, found)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(POLICIES, requests())
 def test_no_decision_is_laxer_than_in_any_world_that_could_be(policy: Policy, request: Asked) -> None:
     if request.command.effect is Effect.NONE:
