@@ -23,7 +23,7 @@ from tests.contract.openapi import CHATROOM, NORMAL, SERVICE, calls, described
 from tests.crash.processes import lasting
 from tests.crash.stage import IDENTITY, SERVER
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
 SAMPLE = EXAMPLES < 10
 """Cases of each call; a few are the same each time."""
 

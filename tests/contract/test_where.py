@@ -27,7 +27,7 @@ VALUES: list[Any] = [
     {"k": None}, DATE, LATER, [DATE], POINTER, ELSEWHERE, [POINTER, "a"],
 ]  # fmt: skip
 ABSENT = object()
-EXAMPLES = 500 if os.environ.get("CONTRACT_MATRIX") == "full" else 100
+EXAMPLES = 500 if os.environ.get("CONTRACT_MATRIX") == "full" else 60
 
 
 def documents() -> list[dict[str, Any]]:
