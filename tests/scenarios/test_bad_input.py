@@ -196,8 +196,10 @@ async def test_a_change_without_an_answer_is_in_doubt_and_not_repeated(tmp_path:
 
 
 async def test_a_send_without_an_answer_is_looked_up_and_counted_once(tmp_path: Path) -> None:
-    async with opened(tmp_path, Setup(patience_seconds=3.0)) as office:
+    async with opened(tmp_path, Setup()) as office:
         await office.says("mia", "#ops", "/im conv create Lobby")
+        await office.heard("Created")
+    async with opened(tmp_path, Setup(patience_seconds=1.0)) as office:
         office.inject("hang-after", "*/messages", method="POST")
         await office.says("mia", "#ops", "/im send Lobby hi --from tom")
         await office.heard("Sent: “hi”")
