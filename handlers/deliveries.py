@@ -22,6 +22,8 @@ NEWEST = 100
 MOST = 1000
 MOST_SKIPPED = 10_000
 MOST_BUTTONS = 20
+LONGEST_PREPARED = 1_000
+"""Characters: a button holds no more of a line than that."""
 DeliveryId = Annotated[str, Help("as its reply and the list show it", "ID")]
 
 
@@ -128,9 +130,10 @@ def _corrections(ctx: Context, delivery: Delivery, sent: list[str]) -> Iterator[
     label = phrase("Spare the others") if plan.act is Act.BROADCAST else phrase("Recall")
     for msg_id in sent[:MOST_BUTTONS]:
         yield Button(label, f"{take_back} {plan.conversation} {msg_id}", danger=True)
-    again = {"conv": [plan.conversation], "from_": [plan.sender], "to": plan.audience}
+    text = [plan.text] if len(plan.text) <= LONGEST_PREPARED else []
+    again = {"conv": [plan.conversation], "text": text, "from_": [plan.sender], "to": plan.audience}
     line = written(ctx.registry.commands[plan.act.value], again, ctx.registry)
-    yield Button(phrase("Write a correction"), line)
+    yield Button(phrase("Write a correction"), line, fills=True)
 
 
 @command("delivery resolve", Effect.REACHES, "delivery resolve 4k2m9x7c1b sent")

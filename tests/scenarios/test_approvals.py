@@ -328,4 +328,7 @@ async def test_what_went_out_is_followed_by_what_can_still_be_done(ruled: Office
     lines = {element["text"]["text"]: element["value"] for _, element in told.elements}
     msg_id = (await ruled.rows("News"))[0]["msg-id"]
     assert lines["Spare the others"] == f"broadcasts delete {await ruled.id_of('News')} {msg_id}"
-    assert lines["Write a correction"] == f"broadcast {await ruled.id_of('News')} --from boss"
+    assert lines["Write a correction"] == f"broadcast {await ruled.id_of('News')} 周六有晚会！ --from boss"
+    await ruled.presses("mia", told, "Write a correction")
+    (form,) = ruled.workspace.stack(MIA)
+    assert "周六有晚会！" in str(form.body)
