@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 import handlers
-from bridge import app
+from bridge import app, messaging
 from bridge.clock import now_ms
 from bridge.config import STATE_FOLDER, AppSettings, RealtimeSettings
 from bridge.figures import figures
@@ -40,7 +40,7 @@ async def demo(settings: AppSettings) -> None:
         installed = App(request_url=REQUEST_URL, scopes=SCOPES, shortcuts=shortcuts)
         front = bind(settings.host, settings.port)
         requests = Starlette()
-        workspace = Workspace(app=installed, team=seed.TEAM, transport=app.within(requests))
+        workspace = Workspace(app=installed, team=seed.TEAM, transport=messaging.within(requests))
         await parts.enter_async_context(workspace)
         workspace.base_url = f"{front.url}/slack"
         seed.furnish(workspace)
@@ -72,11 +72,11 @@ async def _world(settings: AppSettings, installed: App, api_url: str) -> AppSett
         "database_url": settings.database_url,
     }
     unseeded = AppSettings.model_validate({**told, **place, "schedules": ()})
-    identity = app.identify(unseeded, FOLDER)
-    url = app.database_url(unseeded, FOLDER / "realtime.db")
+    identity = messaging.identify(unseeded, FOLDER)
+    url = messaging.database_url(unseeded, FOLDER / "realtime.db")
     async with (
-        app.embedded(unseeded, identity, url) as server,
-        app.connect(unseeded, identity, server) as realtime,
+        messaging.embedded(unseeded, identity, url) as server,
+        messaging.connect(unseeded, identity, server) as realtime,
     ):
         told["realtime"]["aliases"] = await seed.seed(realtime)
     told["slack"] |= {"bot_token": installed.bot_token, "api_url": api_url, "team": seed.TEAM.id}

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.app import connect, database_url, embedded, identify, start_logs
+from bridge.app import start_logs
 from bridge.clock import now_ms
 from bridge.config import STATE_FOLDER, AppSettings
+from bridge.messaging import connect, database_url, embedded, identify
 from bridge.moving.downloads import Rules
 from bridge.moving.ends import at_database
 from bridge.moving.export import Summary
